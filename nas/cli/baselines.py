@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from nas.baselines.compare import Comparison, check_names, compared, executor_pa
 from nas.baselines.from_run import NAMED, Given, Terms, given_run, terms_of
 from nas.baselines.networks import located, names_of, part_of
 from nas.baselines.training import Prepared, prepare, rows_of, train
-from nas.cli.console import errors, output, print_json
+from nas.cli.console import errors, output, print_json, this_command
 from nas.cli.notices import notices
 from nas.cli.show import fitted, number
 from nas.cli.trusting import asking
@@ -66,7 +65,7 @@ def run_baseline(run: Path, flags: Flags) -> None:
                 train(prepared, say)
         except KeyboardInterrupt:
             _report(run, prepared, flags, say)
-            say(f"Interrupted; the results so far are saved. Continue with: {command('nas', *sys.argv[1:])}")
+            say(f"Interrupted; the results so far are saved. Continue with: {this_command()}")
             raise typer.Exit(130) from None
     _report(run, prepared, flags, say)
 

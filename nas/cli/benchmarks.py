@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from nas.cli.console import output
 from nas.config.schema import override
 from nas.core.checks import check_known
+from nas.core.text import command
 
 
 def _progress() -> Progress:
@@ -67,7 +68,7 @@ def _described(kind: str, path: Path | None, more: dict[str, Any]) -> Any:
 
     settings: dict[str, Any] = {"name": kind} if path is None else {"name": kind, "path": str(path)}
     if path is None and kind in DATASETS and kind != "digits":
-        raise ConfigError(f"data {kind} requires a path: nas data check {kind} PATH")
+        raise ConfigError(f"data {kind} requires a path: {command('nas', 'data', 'check', kind)} PATH")
     return check(data_from_config(settings | more))
 
 

@@ -20,7 +20,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from nas.core.text import printable
+from nas.core.text import command, printable
 
 
 class PlainConsole(Console):
@@ -49,6 +49,11 @@ def output() -> Console:
 def errors() -> Console:
     """The console for errors and warnings, on standard error."""
     return PlainConsole(stderr=True, soft_wrap=True)
+
+
+def this_command() -> str:
+    """The present command line, to be typed again."""
+    return command("nas", *sys.argv[1:])
 
 
 def print_json(value: Any, indent: int | None = None) -> None:

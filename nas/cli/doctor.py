@@ -20,6 +20,7 @@ from rich.text import Text
 
 from nas.cli.console import output, print_json
 from nas.cli.installation import Needed, needed, supported_python
+from nas.core.text import command
 from nas.core.tracebacks import summarize_exception
 
 OK, NOTE, MISSING = "ok", "note", "missing"
@@ -87,7 +88,7 @@ def run_doctor(as_json: bool, ray: bool) -> None:
                 f"Not ready: {'; '.join(f.part for f in bad)}. See the last column for the fix.", style="red"
             )
         else:
-            output().print("Ready: nas search", style="green")
+            output().print(f"Ready: {command('nas', 'search')}", style="green")
     if bad:
         raise typer.Exit(1)
 
@@ -186,12 +187,14 @@ def _ray() -> Finding:
             "Ray starts",
             MISSING,
             f"no answer within {_RAY_SECONDS:.0f} s",
-            "nas search --executor serial needs no Ray",
+            f"{command('nas', 'search', '--executor', 'serial')} needs no Ray",
         )
     if process.returncode == 0:
         return Finding("Ray starts", OK, "a worker on this machine answered, on loopback only")
     last = (said.strip().splitlines() or ["no reason given"])[-1]
-    return Finding("Ray starts", MISSING, last, "nas search --executor serial needs no Ray")
+    return Finding(
+        "Ray starts", MISSING, last, f"{command('nas', 'search', '--executor', 'serial')} needs no Ray"
+    )
 
 
 def _room() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from nas.cli.console import this_command
 from nas.cli.export_options import ExportOptions, check_options
 from nas.cli.export_report import is_whole, report, say, typed
 from nas.cli.export_trained import export_training
@@ -46,7 +47,7 @@ def run_export(folder: Path, options: ExportOptions) -> None:
             origin = of_search(run, each, made)
             exported = write(origin, made, place, typed(), options.onnx, say, options.opset, target)
         except KeyboardInterrupt:
-            say(f"Interrupted; continue with: {typed()}")
+            say(f"Interrupted; continue with: {this_command()}")
             raise typer.Exit(130) from None
         report(exported, made)
         whole = whole and is_whole(exported, options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from nas.cli.console import output
 from nas.core.errors import ConfigError, NasError
 from nas.core.json_text import read_json
 from nas.core.space import SearchSpace
+from nas.core.text import command
 
 if TYPE_CHECKING:
     from nas.engine.record import SearchResult
@@ -42,7 +42,7 @@ def report_at_the_end(result: SearchResult, space: SearchSpace) -> Path | None:
         return write_page([Source(result.out, result.table, config, result.state, space)])
     except Exception as error:  # must not fail the finished search
         reason = str(error) if isinstance(error, NasError) else f"{type(error).__name__}: {error}"
-        again = shlex.join(["nas", "report", str(result.out)])
+        again = command("nas", "report", result.out)
         output().print(
             f"No report: {reason}. All other files are written; write the report with: {again}",
             style="yellow",

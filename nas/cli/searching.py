@@ -188,7 +188,7 @@ def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
             return {"space": space}, Path.cwd()  # trained on the default data
         raise ConfigError(
             f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
-            "(docs/define-space.md shows some), and run: nas search my.yaml"
+            f"(docs/define-space.md shows some), and run: {command('nas', 'search', 'my.yaml')}"
         )
     values = read_config(built_in)
     if flags.out is None and space != DEFAULT_SPACE:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from nas.cli.console import output, print_json
+from nas.cli.console import output, print_json, this_command
 from nas.cli.notices import notices
 from nas.config.schema import check_config, override, read_config
 from nas.core.errors import ConfigError
-from nas.core.text import shell_quoted
+from nas.core.text import command
 from nas.core.trust import Trusted, named_code
 from nas.runs.code_of_strangers import allowing
 
@@ -45,9 +43,9 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
                 config=supernet.config,
             )
     except KeyboardInterrupt:
-        _say(f"Interrupted; continue with: nas {shlex.join(sys.argv[1:])}")
+        _say(f"Interrupted; continue with: {this_command()}")
         raise typer.Exit(130) from None
-    _say(f"Evaluate a network with its weights: nas supernet evaluate {shell_quoted(folder)} ARCH")
+    _say(f"Evaluate a network with its weights: {command('nas', 'supernet', 'evaluate', folder)} ARCH")
 
 
 def run_supernet_evaluation(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import typer
 
-from nas.cli.console import output, print_json
+from nas.cli.console import output, print_json, this_command
 from nas.cli.networks import names_code, network_spec, space_part
 from nas.cli.notices import notices
 from nas.cli.tasks import TASKS, BuildOptions, DataOptions, TaskCommand
@@ -23,7 +21,7 @@ from nas.core.checks import check_known, check_positive
 from nas.core.errors import ConfigError, DataError
 from nas.core.files import absolute, make_folder
 from nas.core.json_text import read_json
-from nas.core.text import shell_quoted
+from nas.core.text import command as shell_command
 from nas.core.trust import Trusted, named_code
 from nas.runs.code_of_strangers import allowing
 from nas.training.folder import FILES, training_files
@@ -110,9 +108,7 @@ def run_training(options: NetworkOptions, recipe: str | None, epochs: int | None
         with notices():
             result = train_full(build, source, plan, place, settings=settings, task=task)
     except KeyboardInterrupt:
-        go_on = (
-            f"; continue with: nas {shlex.join(sys.argv[1:])}" if (place / "checkpoint.pt").is_file() else ""
-        )
+        go_on = f"; continue with: {this_command()}" if (place / "checkpoint.pt").is_file() else ""
         _say(f"Interrupted{go_on}")
         raise typer.Exit(130) from None
     if first:
@@ -186,10 +182,10 @@ def _of_folder(options: NetworkOptions) -> tuple[NetworkOptions, dict[str, Any]]
         )
     if not isinstance(described, dict) or not isinstance(described.get("network"), str):
         raise DataError(
-            f"{file} does not name its network; name it: nas evaluate SPEC --weights {shell_quoted(folder / 'weights.pt')}"
+            f"{file} does not name its network; name it: {shell_command('nas', 'evaluate', 'SPEC', '--weights', folder / 'weights.pt')}"
         )
     if names_code(described["network"]):
-        again = shlex.join(["nas", "evaluate", described["network"], "--weights", str(folder / "weights.pt")])
+        again = shell_command("nas", "evaluate", described["network"], "--weights", folder / "weights.pt")
         raise ConfigError(
             f"{file} names code that builds its network; to run that code, name it yourself: {again} ..."
         )

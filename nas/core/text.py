@@ -10,8 +10,10 @@ import math
 import os
 import re
 import shlex
+import shutil
+import sys
 import unicodedata
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from nas.core.interrupts import is_interrupt
@@ -168,8 +170,27 @@ def duration(seconds: float) -> str:
 
 
 def command(*words: str | PurePath) -> str:
-    """A command line to print, each word quoted for the shell: `command("nas", "front", folder)`."""
-    return " ".join(shell_quoted(word) for word in words)
+    """A command line to print, each word quoted for the shell: `command("nas", "front", folder)`.
+
+    A first word `nas` becomes what this process was started by, where the PATH has no `nas`: `.venv/bin/nas`.
+    """
+    first, *others = words
+    return " ".join([program() if first == "nas" else shell_quoted(first), *map(shell_quoted, others)])
+
+
+def program() -> str:
+    """The first word of a `nas` command that can be typed in the working folder: `nas`, or the path of the program.
+
+    Only the command line itself knows that path; elsewhere, as in a worker or a script, it is `nas`.
+    """
+    typed = Path(sys.argv[0] if sys.argv else "")
+    if typed.name != "nas" or shutil.which("nas") is not None:
+        return "nas"
+    place = Path(os.path.abspath(typed))
+    if not place.is_file():
+        return "nas"
+    inside = place.is_relative_to(Path.cwd())
+    return shell_quoted(str(place.relative_to(Path.cwd()) if inside else place))
 
 
 def message_of(error: BaseException) -> str:

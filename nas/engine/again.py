@@ -10,7 +10,7 @@ from nas.core.errors import NasError
 from nas.core.problem import Problem
 from nas.core.records import Result
 from nas.core.space import text_of
-from nas.core.text import shell_quoted
+from nas.core.text import command
 from nas.core.tracebacks import summarize_exception
 from nas.runs.repeated import Repeated, read_repeated, write_repeated
 
@@ -58,5 +58,5 @@ def repeat_measurements(problem: Problem, front: Iterable[Result], out: Path, ti
 def _unfinished(done: int, members: int, out: Path) -> str:
     return (
         f"{done} of the front's {members} networks were measured again; the search itself is complete. To measure the others: "
-        f"nas search --resume {shell_quoted(out)} (in Python: resume=True)"
+        f"{command('nas', 'search', '--resume', out)} (in Python: resume=True)"
     )

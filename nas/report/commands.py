@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.core.space import can_build
-from nas.core.text import shell_quoted
+from nas.core.text import program, shell_quoted
 from nas.report.records import Command
 from nas.report.sources import UNDER_WAY, Source
 from nas.runs.next_steps import continue_command
@@ -18,20 +18,23 @@ _DATA = "digits"  # default data of a search
 
 def run_commands(source: Source) -> list[Command]:
     """Commands for the run."""
-    folder = shell_quoted(source.folder)
+    nas, folder = program(), shell_quoted(source.folder)
     found = []
     if len(source.table.front):
-        found.append(Command("Print the front with its knee point", f"nas front {folder} --knee"))
+        found.append(Command("Print the front with its knee point", f"{nas} front {folder} --knee"))
         preference = shell_quoted(_preference(source))
-        found.append(Command("Rank the front by a preference", f"nas front {folder} --prefer {preference}"))
-        found.append(Command("Export the network at the knee point", f"nas export {folder} --pick knee"))
+        found.append(Command("Rank the front by a preference", f"{nas} front {folder} --prefer {preference}"))
+        found.append(Command("Export the network at the knee point", f"{nas} export {folder} --pick knee"))
         found.append(
             Command(
-                "Export the best within a limit", f"nas export {folder} --pick {shell_quoted(_pick(source))}"
+                "Export the best within a limit",
+                f"{nas} export {folder} --pick {shell_quoted(_pick(source))}",
             )
         )
     if len(source.table.front) and _trains(source):
-        found.append(Command("Compare the front with MobileNets, or your network", f"nas baseline {folder}"))
+        found.append(
+            Command("Compare the front with MobileNets, or your network", f"{nas} baseline {folder}")
+        )
     if source.search is not None:
         loop, summary = source.config["loop"], source.summary
         go_on = continue_command(
@@ -42,8 +45,8 @@ def run_commands(source: Source) -> list[Command]:
         if go_on is not None:
             found.append(Command("Continue the search", go_on))
     if source.state == UNDER_WAY:
-        found.append(Command("Watch the search", f"nas watch {folder}"))
-    found.append(Command("Update this page", f"nas report {folder}"))
+        found.append(Command("Watch the search", f"{nas} watch {folder}"))
+    found.append(Command("Update this page", f"{nas} report {folder}"))
     return found
 
 
@@ -76,15 +79,15 @@ def _pick(source: Source) -> str:
 
 def pick_commands(source: Source) -> list[Command]:
     """Commands for one architecture; `{}` marks the place of its text."""
-    folder = shell_quoted(source.folder)
-    found = [Command("Export it", f"nas export {folder} --pick ", "{}")]
+    nas, folder = program(), shell_quoted(source.folder)
+    found = [Command("Export it", f"{nas} export {folder} --pick ", "{}")]
     search = source.search
     if search is None:
         return found
     space = search["space"]
     settings = "".join(f" --set {_setting(key, value)}" for key, value in _settings(space).items())
     name = str(space["name"])
-    found.insert(0, Command("Show it", f"nas show {shell_quoted(name)} ", "{}", settings))
+    found.insert(0, Command("Show it", f"{nas} show {shell_quoted(name)} ", "{}", settings))
     if source.space is not None and not can_build(source.space):
         return found
     train = _training(search)
@@ -92,7 +95,7 @@ def pick_commands(source: Source) -> list[Command]:
         inner = "".join(
             f" --set {_setting(f'space.{key}', value)}" for key, value in _settings(space).items()
         )
-        found.append(Command("Train it fully", "nas train ", f"{name}:{{}}", train + inner))
+        found.append(Command("Train it fully", f"{nas} train ", f"{name}:{{}}", train + inner))
     return found
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.core.errors import DataError
+from nas.core.text import command
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.fresh import with_shapes
@@ -57,7 +58,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     if schema != SCHEMA:
         raise DataError(
             f"weights {path}: expected schema {SCHEMA}, got {schema}; convert a checkpoint of "
-            f"MUXNet's authors with: nas weights convert {path}"
+            f"MUXNet's authors with: {command('nas', 'weights', 'convert', Path(path))}"
         )
     assert isinstance(content, dict)
     kept = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), None)

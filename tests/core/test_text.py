@@ -168,3 +168,45 @@ def test_every_exception_has_a_message_and_a_class_name() -> None:
     assert repr_of(Endless()) == "<Endless>"
     assert repr_of("x" * 100, 10) == "'xxxxxx..."
     assert one_line(" a\n\tb\x1b ") == r"a b\x1b"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program `nas` in a folder of the working folder that is not on the PATH, which started this process."""
+    place = tmp_path / "my env" / "bin" / "nas"
+    place.parent.mkdir(parents=True)
+    place.write_text("#!/bin/sh\necho typed $*\n")
+    place.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr("sys.argv", [str(place), "search"])
+    return place
+
+
+def test_a_printed_command_can_be_typed_where_nas_is_not_on_the_path(started: Path) -> None:
+    printed = command("nas", "front", Path("runs/first"))
+    assert printed == "'my env/bin/nas' front runs/first"
+    done = subprocess.run(["bash", "-c", printed], capture_output=True, text=True, check=True)
+    assert done.stdout == "typed front runs/first\n"
+
+
+def test_from_another_folder_a_printed_command_has_the_whole_path(
+    started: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = started.parents[2] / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert command("nas", "doctor") == f"'{started}' doctor"
+
+
+def test_a_printed_command_is_short_where_nas_is_on_the_path(
+    started: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"/usr/bin:{started.parent}")
+    assert command("nas", "front") == "nas front"
+
+
+@pytest.mark.parametrize("by", ["train.py", "/missing/bin/nas", ""])
+def test_a_script_prints_the_short_command(started: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    monkeypatch.setattr("sys.argv", [by])
+    assert command("nas", "front") == "nas front"
