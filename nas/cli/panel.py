@@ -22,6 +22,7 @@ _LABEL = 11  # columns of the labels
 _NARROW = 40  # no frame below these columns
 _FLAT = 9  # and these rows
 _EARLY = 8
+_ABOUT_TAU = "tau 1: predicted in the right order, 0: by chance; (90% interval)"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
 
@@ -88,6 +89,7 @@ def _lines(standing: RunStatus, width: int, room: int, glyphs: Glyphs) -> list[T
         _Section("best", _best(standing, wide), 4),
         _Section("original", _original(standing), 4),
         _Section("surrogate", [_judged(j, wide) for j in standing.surrogates], 6),
+        _Section("", [Text(_ABOUT_TAU, style="dim")] if _has_tau(standing) else [], 10),
         _Section("sharing", sharing_section(standing.sharing, wide), 6),
         _Section("budgets", [Text(rungs(standing))] if standing.rungs else [], 9),
         _Section("failures", [Text(f"{n} x {why}", style="yellow") for why, n in standing.failures], 7),
@@ -128,7 +130,7 @@ def _cut(lines: Sequence[Text], count: int) -> list[Text]:
 
 def _progress(standing: RunStatus, width: int, glyphs: Glyphs) -> Text:
     planned = standing.heading.evaluations
-    said = f" {_evaluated(standing)}, {standing.running} running, "
+    said = f" {_evaluated(standing)}, {_under_way(standing)}, "
     failed = f"{standing.failed} failed"
     room = max(0, min(30, width - len(said) - len(failed))) if planned else 0
     done = round(room * min(1.0, standing.evaluated / planned)) if planned else 0
@@ -216,6 +218,10 @@ def _judged(judgement: Judgement, width: int) -> Text:
     return Text(said, style="" if judgement.reliable else "yellow")
 
 
+def _has_tau(standing: RunStatus) -> bool:
+    return any(not math.isnan(judgement.tau) for judgement in standing.surrogates)
+
+
 def _workers(standing: RunStatus, width: int, glyphs: Glyphs) -> list[Text]:
     """A line per busy worker, longest trial first, and the numbers of idle workers and waiting trials."""
     busy = sorted((w for w in standing.workers if w.trial is not None), key=lambda w: -w.seconds)
@@ -272,11 +278,20 @@ def _evaluated(standing: RunStatus) -> str:
     return f"{standing.evaluated}{'' if planned is None else f'/{planned}'} evaluated"
 
 
+def _under_way(standing: RunStatus) -> str:
+    """Trials on workers and trials that wait for one, such as `2 training, 2 waiting`."""
+    if standing.waiting and not standing.workers:  # the workers are not known
+        return f"{standing.waiting} submitted"
+    busy = standing.running - standing.waiting
+    said = f"{busy} {'training' if standing.trains else 'running'}"
+    return f"{said}, {standing.waiting} waiting" if standing.waiting else said
+
+
 def line(standing: RunStatus) -> str:
     """The status of a run as one log line, with the time of day."""
     said = (
         f"{time.strftime('%H:%M:%S')}  {_evaluated(standing)}, "
-        f"{standing.running} running, {standing.failed} failed, front {standing.front_size}, "
+        f"{_under_way(standing)}, {standing.failed} failed, front {standing.front_size}, "
         f"hypervolume {standing.hypervolume:.4f}"
     )
     said += f", {rungs(standing)}" if standing.rungs else ""
@@ -294,6 +309,16 @@ def _rate(rate: float) -> str:
 def rungs(standing: RunStatus) -> str:
     """Number of results per budget, such as `budget 2: 40, 6: 12, 18: 3`."""
     return "budget " + ", ".join(f"{budget:g}: {count}" for budget, count in standing.rungs)
+
+
+def about_surrogates(standing: RunStatus) -> str:
+    """The numbers of `surrogate_lines` explained, for the first time they appear; "" while they have none."""
+    if not _has_tau(standing):
+        return ""
+    return (
+        "  tau compares the predicted with the measured order of networks left out of the fit (1: the same, 0: by chance), with its 90% "
+        "interval; of the surrogate's own 90% intervals, about 90% should hold the result; rmse is in the objective's unit"
+    )
 
 
 def surrogate_lines(standing: RunStatus) -> list[tuple[str, bool]]:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nas.cli.console import output
-from nas.cli.panel import StatusPanel, line, surrogate_lines
+from nas.cli.panel import StatusPanel, about_surrogates, line, surrogate_lines
 from nas.core.records import Result
 from nas.core.timer import RepeatingTimer
 from nas.core.tracebacks import summarize_exception
@@ -92,6 +92,7 @@ class LogLines:
         self._now = now
         self._every = RepeatingTimer(LOG_S, self.say)
         self._said: set[str] = set()  # surrogate lines already printed
+        self._explained = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -116,4 +117,8 @@ class LogLines:
             for text, reliable in judged:
                 if text not in self._said:
                     output().print(Text(text, style="" if reliable else "yellow"))
+            about = about_surrogates(standing)
+            if about and not self._explained:
+                output().print(about, style="dim")
+            self._explained = self._explained or bool(about)
             self._said = {text for text, _ in judged}

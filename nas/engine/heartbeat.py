@@ -20,7 +20,7 @@ from nas.core.json_text import read_json
 from nas.core.timer import RepeatingTimer
 from nas.engine.callbacks import Callback
 from nas.engine.search_state import SearchState
-from nas.engine.work import Work, workers_of
+from nas.engine.work import Work, trains, workers_of
 from nas.runs.files import HEARTBEAT, forget, run_files
 from nas.runs.history import as_json
 from nas.runs.log_file import identity
@@ -82,6 +82,7 @@ class HeartbeatWriter(Callback):
             "seconds": None if state is None else state.seconds,
             "ticking": state is None or state.clock is time.monotonic,
             "waiting": waiting,
+            "trains": state is not None and trains(state),
             "silence": "" if state is None else state.silence,
             "workers": [(w.worker, w.trial, w.architecture, w.seconds) for w in workers],
         }
@@ -101,6 +102,7 @@ class Heartbeat:
     ticking: bool
     waiting: int
     workers: tuple[Work, ...]
+    trains: bool = False  # trials train networks
     silence: str = ""  # the search's message about a long silence
 
     @property
@@ -153,5 +155,6 @@ def _heartbeat(values: Mapping[str, Any]) -> Heartbeat:
             Work(str(name), None if trial is None else int(trial), str(text), float(since))
             for name, trial, text, since in values["workers"]
         ),
+        bool(values.get("trains", False)),
         str(values.get("silence", "")),
     )

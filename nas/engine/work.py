@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.core.evaluator import HasWeights
 from nas.core.space import text_of
 from nas.engine.search_state import SearchState
 
@@ -16,6 +17,12 @@ class Work:
     trial: int | None = None
     architecture: str = ""
     seconds: float = 0.0
+
+
+def trains(state: SearchState) -> bool:
+    """Whether the trials of a search train networks, as far as its evaluator declares it."""
+    evaluator: object = state.problem.evaluate
+    return isinstance(evaluator, HasWeights)
 
 
 def workers_of(state: SearchState) -> tuple[list[Work], int]:

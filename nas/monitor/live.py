@@ -9,7 +9,7 @@ from nas.core.records import Note, Result
 from nas.engine.callbacks import Callback
 from nas.engine.expected import ExpectedFront
 from nas.engine.search_state import SearchState
-from nas.engine.work import workers_of
+from nas.engine.work import trains, workers_of
 from nas.monitor.records import Heading, RunStatus
 from nas.monitor.tally import Expected, RunTally, Told
 from nas.runs.notes import SURROGATE
@@ -80,6 +80,7 @@ class LiveStatus(Callback):
                 seconds,
                 workers=workers,
                 waiting=waiting,
+                trains=trains(state),
                 notes=state.newest(SURROGATE) + _on_sharing(state),
                 ticking=state.clock is time.monotonic,
                 last_result=self._last_result,

@@ -232,6 +232,7 @@ class RecordedStatus:
             over if pulse.seconds is None else max(over, pulse.seconds + since),
             workers=[w if w.trial is None else replace(w, seconds=w.seconds + since) for w in pulse.workers],
             waiting=pulse.waiting,
+            trains=pulse.trains,
             notes=known.notes,
             ticking=pulse.ticking and pulse.seconds is not None,
             last_result=known.last_result,

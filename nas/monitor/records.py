@@ -57,7 +57,8 @@ class RunStatus:
     summary.json (before the initial design is done: in the box of all results); `curve` has it over the evaluations, at
     even steps. sharing: how well inherited errors agree with own trainings, with the sentence of the decision, of a search by
     inherited weights. failures: reasons with their counts, most frequent first. rungs: budgets with their numbers of results,
-    if there are several. workers: the trial of each, as far as known; `waiting` trials wait for a worker. seconds:
+    if there are several. workers: the trial of each, as far as known; `waiting` trials wait for a worker. trains: whether
+    trials train networks. seconds:
     search time without pauses between sessions. rate: evaluations per minute, over the last ones. left: estimated
     seconds. taken: time of this status (Unix time); `ticking` is whether search time follows the wall clock.
     last_result: time of the last result (Unix time). outcome: how the run ended, as in summary.json; "" while it runs.
@@ -77,6 +78,7 @@ class RunStatus:
     rungs: tuple[tuple[float, int], ...] = ()
     workers: tuple[Work, ...] = ()
     waiting: int = 0
+    trains: bool = False
     seconds: float = 0.0
     rate: float | None = None
     left: float | None = None

@@ -42,6 +42,7 @@ def standing(busy: int = 2, reasons: int = 2, **changes: Any) -> RunStatus:
             Work("10.0.0.9:1"),
         ),
         waiting=2,
+        trains=True,
         seconds=72.0,
         rate=29.4,
         left=62.0,
@@ -65,12 +66,13 @@ def test_it_shows_every_fact_of_the_run() -> None:
     for part in (
         "muxnet-tiny, sa-moead, seed 1",
         "runs/first",
-        "35/70 evaluated, 4 running, 6 failed",
+        "35/70 evaluated, 2 training, 2 waiting, 6 failed",
         "1 min 12 s passed, about 1 min 02 s left",
         "29.4 evaluated a minute, last result 3 s ago",
         "10 architectures, hypervolume 0.7552 ▁",
         "error 0.9276 %, params 1,066 parameters, madds 28,064 multiply-adds",
         "error: tau 0.62 (0.41 to 0.78)",
+        "tau 1: predicted in the right order, 0: by chance; (90% interval)",
         "9 x failed: ValueError: kernel 0 is larger",
         "8 x failed: ValueError: kernel 1 is larger",
         "10.0.0.0:31001  trial 37  r8/stem24s1",
@@ -174,8 +176,27 @@ def test_a_run_without_a_result_can_be_shown() -> None:
 
 def test_a_line_has_the_same_numbers() -> None:
     said = line(standing(rungs=((2.0, 40), (6.0, 12))))
-    assert "35/70 evaluated, 4 running, 6 failed, front 10, hypervolume 0.7552, budget 2: 40, 6: 12" in said
+    assert (
+        "35/70 evaluated, 2 training, 2 waiting, 6 failed, front 10, hypervolume 0.7552, budget 2: 40, 6: 12"
+        in said
+    )
     assert said.endswith("29.4 a minute, about 1 min 02 s left")
+
+
+def test_trials_that_wait_are_not_counted_as_training() -> None:
+    assert "0 training, 0 failed" in line(standing(busy=0, waiting=0, failed=0))
+    assert "2 running, 2 waiting, 6 failed" in line(standing(trains=False))
+
+
+def test_of_a_study_without_known_workers_trials_are_submitted() -> None:
+    assert "35/70 evaluated, 3 submitted, 6 failed" in line(standing(workers=(), waiting=3))
+
+
+def test_tau_is_explained_in_the_panel_only_where_it_is_shown_and_has_room() -> None:
+    about = "tau 1: predicted in the right order"
+    assert about in shown(standing())
+    assert about not in shown(standing(surrogates=()))
+    assert about not in shown(standing(), height=10)
 
 
 def test_a_line_about_a_run_in_trouble_has_the_time_of_the_last_result() -> None:

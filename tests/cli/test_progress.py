@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -15,6 +16,7 @@ import nas
 from nas.cli import progress
 from nas.cli.progress import Progress
 from nas.core.timer import RepeatingTimer
+from nas.monitor import Heading, Judgement, RunStatus
 from nas.testing import ToySpace, toy_error
 
 
@@ -63,6 +65,24 @@ def test_lines_come_at_their_time_while_a_candidate_is_evaluated_in_this_process
     counts = [text.split()[1] for text in lines]
     assert counts.count("5/10") >= 3
     assert counts[-1] == "10/10"
+
+
+def test_a_log_explains_tau_once_and_at_its_first_report(capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    judged = Judgement("error", 0.6, 0.4, 0.8, True, "error: gp-genes: tau 0.60 (0.40 to 0.80)")
+    states = [
+        RunStatus(Heading("toy", "random", 0, 9), surrogates=surrogates)
+        for surrogates in ((), (judged,), (replace(judged, text="error: gp-genes: tau 0.70 (0.60 to 0.80)"),))
+    ]
+    lines = progress.LogLines(lambda: states[len(said)])
+    for _ in states:
+        lines.say()
+        said.append(capsys.readouterr().out)
+    assert ["tau compares the predicted with the measured order" in text for text in said] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_log_has_a_line_a_minute() -> None:
