@@ -24,7 +24,7 @@ from nas.core.task_spec import TaskSpec
 from nas.training import weights
 from nas.training.counts import check_counted, check_data
 from nas.training.data import Digits
-from nas.training.data.account import announce
+from nas.training.data.account import NOTICES, announce, value_of_an_image
 from nas.training.data.base import DataSource
 from nas.training.feed import Feed, Prepared
 from nas.training.fresh import check_trainable, with_shapes
@@ -253,6 +253,8 @@ class TrainingEvaluator:
             raise DataError(f"data {self.data}: there is no validation image to select by")
         if architecture is None:
             announce(prepared.account)
+            if isinstance(self.task, Classification):
+                NOTICES.info("%s", value_of_an_image(len(prepared.validation)))
             for one in self.also:
                 if isinstance(one, HasCheck):
                     one.check(prepared, self.space)

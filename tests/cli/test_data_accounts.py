@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from nas.cli.app import app
 from nas.core.errors import DataError
 from nas.training.data import Folder
+from nas.training.data.account import value_of_an_image
 
 IGNORED = "6 nested too deep (an image lies directly in its class folder) (a/more/0.png, a/more/1.png, a/more/2.png, ...)"
 SMALL = ["--set", "recipe.batch_size=8", "--epochs", "1"]
@@ -60,6 +61,21 @@ def test_check_prints_names_that_a_terminal_would_obey_as_escapes(images: Path):
     assert "\\x1b[2J.png" in result.output
 
 
+VALUE = "4 validation images: 25 points of error each; near 10% error, differences below about 42 points between two networks are noise"
+
+
+def test_check_gives_the_value_of_a_validation_image(images: Path):
+    assert VALUE in flat(run("data", "check", images, "--set", "validation=0.2"))
+
+
+def test_the_value_of_a_validation_image_has_the_digits_that_matter():
+    assert value_of_an_image(80) == (
+        "80 validation images: 1.25 points of error each; near 10% error, differences below about 9 points between two networks are noise"
+    )
+    assert "0.002 points of error each" in value_of_an_image(50_000)
+    assert "below about 0.4 points" in value_of_an_image(50_000)
+
+
 def search(images: Path, out: Path, *words: object) -> Result:
     data = f"{{name: {images}, resolution: 8, validation: 0.2}}"
     settings = ["--set", f"evaluator.data={data}", "--set", "evaluator.recipe.epochs=1"]
@@ -87,6 +103,8 @@ def test_a_search_lists_ignored_files_in_one_line_before_it_starts(
     line = f"data: 20 images used; 6 files ignored: {IGNORED}"
     assert flat(result).count(line) == 1
     assert flat(result).index(line) < flat(result).index("Finished")
+    assert flat(result).count(VALUE) == 1
+    assert flat(result).index(VALUE) < flat(result).index("0/1 evaluated")
 
 
 def test_a_search_refuses_damaged_images_by_name(images: Path, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -67,6 +68,19 @@ def damage_lines(account: Account, damage: Sequence[Damage], skipping: bool, lim
     text += [f"  {word}: {d.where}: {d.reason}" for d in damage[:limit]]
     text += [f"  and {len(damage) - limit} more"] if len(damage) > limit else []
     return [*text, f"  {len(damage):,} {word}" if damage else "  nothing is damaged"]
+
+
+def value_of_an_image(images: int, error: float = 10.0) -> str:
+    """The step of the error on this many validation images, and the difference between two networks that is noise, as text.
+
+    Noise is 1.96 standard deviations of the difference of two such errors, both near `error` (percent); an error measured on
+    n images has the variance error (100 - error) / n.
+    """
+    noise = 1.96 * math.sqrt(2.0 * error * (100.0 - error) / images)
+    return (
+        f"{images:,} validation images: {100.0 / images:.3g} points of error each; near {error:.0f}% error, differences below about "
+        f"{noise:.{0 if noise >= 2 else 1}f} points between two networks are noise"
+    )
 
 
 def announce(account: Account) -> None:

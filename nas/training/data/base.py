@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.training.data.account import Account, damage_lines
+from nas.training.data.account import Account, damage_lines, value_of_an_image
 from nas.training.data.account import Damage as Damage  # used by every reader
 
 ByteArray = NDArray[np.uint8]
@@ -124,6 +124,9 @@ class DataReport:
                     text.append(
                         f"  {split}: {sum(counts)} {self.counted}, {min(counts)} to {max(counts)} a class"
                     )
+        validation = sum(self.counts.get("validation", ()))
+        if validation and self.counted == "images":
+            text.append(f"  {value_of_an_image(validation)}")
         text += [f"  note: {note}" for note in self.account.notes]
         end = damage_lines(self.account, self.damage, self.skipping, limit)
         return text + (end if self.found else [*end[:-1], f"  not found. {self.how_to_get}"])
