@@ -22,7 +22,7 @@ _LABEL = 11  # columns of the labels
 _NARROW = 40  # no frame below these columns
 _FLAT = 9  # and these rows
 _EARLY = 8
-_ABOUT_TAU = "tau 1: predicted in the right order, 0: by chance; (90% interval)"
+_ABOUT_TAU = "tau: 1 right order, 0 by chance; in brackets: 90% interval"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
 

@@ -72,7 +72,7 @@ def test_it_shows_every_fact_of_the_run() -> None:
         "10 architectures, hypervolume 0.7552 ▁",
         "error 0.9276 %, params 1,066 parameters, madds 28,064 multiply-adds",
         "error: tau 0.62 (0.41 to 0.78)",
-        "tau 1: predicted in the right order, 0: by chance; (90% interval)",
+        "tau: 1 right order, 0 by chance; in brackets: 90% interval",
         "9 x failed: ValueError: kernel 0 is larger",
         "8 x failed: ValueError: kernel 1 is larger",
         "10.0.0.0:31001  trial 37  r8/stem24s1",
@@ -193,7 +193,7 @@ def test_of_a_study_without_known_workers_trials_are_submitted() -> None:
 
 
 def test_tau_is_explained_in_the_panel_only_where_it_is_shown_and_has_room() -> None:
-    about = "tau 1: predicted in the right order"
+    about = "tau: 1 right order"
     assert about in shown(standing())
     assert about not in shown(standing(surrogates=()))
     assert about not in shown(standing(), height=10)
