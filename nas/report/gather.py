@@ -24,6 +24,7 @@ from nas.report.importance import on_page, run_importances
 from nas.report.networks import MOST_DRAWN, networks, rows_to_draw
 from nas.report.quality import own_curve, shared_curves, surrogates
 from nas.report.records import Curve, Failure, Measure, Number, Report, Run
+from nas.report.result import result
 from nas.report.rows import measures, rows, share_of_rows
 from nas.report.sharing import on_page as sharing_on_page
 from nas.report.sources import UNDER_WAY, Source
@@ -58,6 +59,7 @@ def describe(sources: Sequence[Source]) -> Report:
     described = [_run(source, part, shared) for source, part in zip(sources, shown, strict=True)]
     return Report(
         _title(sources),
+        result(sources, described, shared),
         f"{time.strftime('%Y-%m-%d %H:%M %Z')}, by version {versions()['multiobjective-nas']}",
         shared,
         described,

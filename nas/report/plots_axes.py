@@ -40,6 +40,11 @@ class Axis:
     tick_labels: tuple[str, ...]
 
     @property
+    def label_in_lines(self) -> str:
+        """The label with its unit, and a logarithmic scale, in further lines."""
+        return self.label.replace(" (", "\n(", 1).replace(", log scale", ",\nlog scale")
+
+    @property
     def direction(self) -> str:
         """The better direction as text."""
         return "higher is better" if self.maximize else "lower is better"
@@ -81,7 +86,8 @@ def axis_of(item: Objective, values: FloatArray, keep: Mask) -> Axis:
     ends = sorted([item.sign * (best - 0.05 * span), item.sign * (worst + 0.05 * span)])
     low, high = (10.0**e for e in ends) if log else ends
     ticks = log_ticks(low, high) if log else linear_ticks(low, high)
-    return Axis(name_and_unit(item), item.maximize, log, low, high, ticks, tick_labels(ticks))
+    label = name_and_unit(item, *(["log scale"] if log else []))
+    return Axis(label, item.maximize, log, low, high, ticks, tick_labels(ticks))
 
 
 def _window(at: FloatArray, keep: Mask) -> tuple[float, float]:
@@ -92,9 +98,10 @@ def _window(at: FloatArray, keep: Mask) -> tuple[float, float]:
     return best, most if apart else worst
 
 
-def name_and_unit(item: Objective) -> str:
-    """`error (%)`, or the name alone without a unit."""
-    return f"{item.name} ({item.unit})" if item.unit else item.name
+def name_and_unit(item: Objective, *also: str) -> str:
+    """`error (%)`, or the name alone without a unit; `also` stands behind the unit."""
+    within = ", ".join(filter(None, (item.unit, *also)))
+    return f"{item.name} ({within})" if within else item.name
 
 
 def linear_ticks(low: float, high: float, most: int = 8) -> FloatArray:
@@ -114,10 +121,11 @@ def log_ticks(low: float, high: float) -> FloatArray:
 
 
 def tick_labels(ticks: FloatArray) -> tuple[str, ...]:
-    """Short distinct texts: 200k, 1.5M, 93.25."""
+    """Short distinct texts, alike on one axis: 1k and 30k, 1.5M, 93.25."""
     largest = float(np.abs(ticks).max(initial=0.0))
     if len(ticks) > 1 and ticks.min() > 0 and largest > 30 * ticks.min():
-        return tuple(short(t) for t in ticks)
+        thousands = largest >= 1e4
+        return tuple(f"{t / 1e3:.4g}k" if thousands and 1e3 <= t < 1e4 else short(t) for t in ticks.tolist())
     scale, suffix = _suffix(largest)
     step = float(np.diff(ticks).min() / scale) if len(ticks) > 1 else 1.0
     if step < 1e-4:

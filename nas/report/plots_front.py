@@ -224,7 +224,7 @@ def parallel_figure(table: RunTable) -> Figure:
     ax: Any = figure.subplots()
     ax.set(xlim=(-0.4, len(axes) - 0.6), ylim=(-0.02, 1.02), yticks=[])
     ax.spines[:].set_visible(False)
-    labels = [f"{a.label}\n{a.direction}" for a in axes]
+    labels = [f"{a.label_in_lines}\n{a.direction}" for a in axes]
     ax.set_xticks(range(len(axes)), labels, fontsize=9 if len(axes) < 6 else 7, color=INK, parse_math=False)
     ax.tick_params(length=0, pad=8)
     cloud = at[run.feasible & ~run.front]

@@ -20,7 +20,6 @@ from nas.report.plots_axes import (
     apply,
     axis_of,
     headline,
-    name_and_unit,
     new_figure,
     nothing,
     plain,
@@ -78,10 +77,9 @@ def cloud_figure(table: RunTable) -> Figure:
         if k >= m:
             ax.set_visible(False)
             continue
-        _note(ax, _course(ax, run.order.astype(np.float64), run, k), run.values[:, k])
-        label = name_and_unit(run.objectives[k]).replace(
-            " (", "\n(", 1
-        )  # too long for one line in a low panel
+        axis = _course(ax, run.order.astype(np.float64), run, k)
+        _note(ax, axis, run.values[:, k])
+        label = axis.label_in_lines  # too long for one line in a low panel
         ax.set_ylabel(label, fontsize=10, color=INK, parse_math=False)
         if len(run.failed):
             on_floor = ax.get_xaxis_transform()

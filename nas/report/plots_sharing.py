@@ -87,7 +87,8 @@ def _marks(figure: Figure, ax: Any, found: OwnTrainings) -> None:
         ticks = (log_ticks if found.cost.min() > 0 else linear_ticks)(found.cost.min(), found.cost.max())
         bar.set_ticks(ticks.tolist(), labels=tick_labels(ticks))
         bar.minorticks_off()
-        bar.set_label(name_and_unit(found.of_cost), fontsize=9, color=INK)
+        also = ["log scale"] if found.cost.min() > 0 else []
+        bar.set_label(name_and_unit(found.of_cost, *also), fontsize=9, color=INK)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8, colors=INK)
 

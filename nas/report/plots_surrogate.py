@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nas.runs.run_folder import RunTable
 
-NOMINAL = 0.9  # target coverage of the interval
+NOMINAL = 90  # percent of the results that the interval should hold
 _NAMES = 12  # labelled changes of the chosen model; more would not be legible
 
 
@@ -41,7 +41,7 @@ def surrogate_figure(table: RunTable) -> Figure:
         _tau(tau, rows.reset_index(drop=True), str(name))
         _coverage(coverage, rows)
     for ax in grid[-1]:
-        ax.set_xlabel("results", fontsize=11, color=INK)
+        ax.set_xlabel("evaluations the model had seen", fontsize=10, color=INK)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
@@ -53,7 +53,7 @@ def _tau(ax: Any, rows: pd.DataFrame, name: str) -> None:
     told = rows["told"].to_numpy()
     ax.fill_between(
         told, _column(rows, "tau_low"), _column(rows, "tau_high"), color=BLUE, alpha=0.18, linewidth=0,
-        label="interval",
+        label="90% interval",
     )  # fmt: skip
     ax.plot(told, _column(rows, "tau"), "o-", color=BLUE, markersize=3, linewidth=1.6, label="Kendall's tau")
     doubtful = rows[~rows["reliable"].astype(bool)] if "reliable" in rows else rows.iloc[:0]
@@ -86,13 +86,10 @@ def _mark_changes(ax: Any, rows: pd.DataFrame) -> None:
 def _coverage(ax: Any, rows: pd.DataFrame) -> None:
     plain(ax)
     ax.axhline(NOMINAL, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)))
-    ax.annotate(
-        "dashed: target", (1.0, 1.0), xycoords="axes fraction", xytext=(0, 3),
-        textcoords="offset points", ha="right", fontsize=8, color=FAINT,
-    )  # fmt: skip
-    ax.plot(rows["told"], _column(rows, "coverage"), "o-", color=BLUE, markersize=3, linewidth=1.6)
-    ax.set_ylim(0, 1.04)
-    ax.set_ylabel("within the 90% interval", fontsize=10, color=INK)
+    ax.set_title("90% is right", loc="right", fontsize=8, color=FAINT, pad=3)
+    ax.plot(rows["told"], 100 * _column(rows, "coverage"), "o-", color=BLUE, markersize=3, linewidth=1.6)
+    ax.set_ylim(0, 104)
+    ax.set_ylabel("calibration of the 90% interval (%)", fontsize=10, color=INK)
 
 
 def _column(rows: pd.DataFrame, name: str) -> FloatArray:

@@ -286,9 +286,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """The page."""
+    """The page; `result` is one sentence, "" for runs that cannot be compared yet."""
 
     title: str
+    result: str
     made: str
     measures: Sequence[Measure]
     runs: Sequence[Run]

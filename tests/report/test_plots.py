@@ -253,7 +253,7 @@ def test_the_front_line_of_a_maximised_objective_bends_away_from_its_better_end(
 def test_axes_name_the_objective_its_unit_and_the_better_direction() -> None:
     ax = front_figure(some_run([ACCURACY, PARAMS]), 0, 1).axes[0]
     assert ax.get_xlabel().split("    ") == ["accuracy (%)", "higher is better →"]
-    assert ax.get_ylabel().split("    ") == ["params (parameters)", "← lower is better"]
+    assert ax.get_ylabel().split("    ") == ["params (parameters, log scale)", "← lower is better"]
 
 
 def test_the_counts_stand_under_the_title() -> None:

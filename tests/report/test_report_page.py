@@ -69,6 +69,64 @@ def test_it_loads_without_errors_and_asks_for_nothing_from_elsewhere(small: Open
     assert len([url for url in small.requests if url.startswith("file:")]) == 1
 
 
+def test_it_starts_with_the_result_and_the_front_and_the_facts_follow(small: Opened) -> None:
+    order = small.page.evaluate(
+        "['#title', '#result', '#chart', '#facts', '#grid'].map(id => document.querySelector(id).getBoundingClientRect().top)"
+    )
+    assert order == sorted(order)
+    assert small.text("#result").startswith(
+        "19 of 23 evaluated networks are on the Pareto front, with an error of "
+    )
+    assert small.page.locator("#chart canvas").bounding_box()["y"] < 300
+
+
+def test_axes_name_a_log_scale_and_their_ticks_are_alike(small: Opened) -> None:
+    small.page.locator('[data-axis="y"] select').select_option(label="params")
+    assert small.page.evaluate("document.querySelector('#chart').chart.axes.y.title").startswith(
+        "params (parameters, log scale)"
+    )
+    assert small.page.evaluate("document.querySelector('#chart').chart.axes.x.title").startswith("error (%)")
+
+
+def test_labels_are_plain(small: Opened) -> None:
+    said = small.text("body")
+    for label in (
+        "Worker timeline",
+        "Calibration of the 90% interval of error",
+        "found after",
+        "Kendall's tau compares the predicted with the measured order",
+    ):
+        assert label in said
+    titles = small.page.evaluate(
+        "[...document.querySelectorAll('#surrogate-charts .chart')].map(c => c.chart?.axes.x.title)"
+    )
+    assert {title for title in titles if title} <= {"evaluations the model had seen"}
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (360, 740)])
+@pytest.mark.parametrize("turned", [(32, 24), (120, 60), (-60, 5), (200, 85)])
+def test_the_box_of_three_objectives_is_inside_the_chart(
+    small: Opened, size: tuple[int, int], turned: tuple[int, int]
+) -> None:
+    small.page.set_viewport_size({"width": size[0], "height": size[1]})
+    try:
+        small.page.locator("#axes button", has_text="3-D").click()
+        corners = small.page.evaluate(
+            """([across, up]) => {
+                const view = document.querySelector('#chart').chart;
+                view.turn = { across, up };
+                view.draw();
+                const ends = [0, 1];
+                const corners = ends.flatMap((a) => ends.flatMap((b) => ends.map((c) => view.place([a, b, c]))));
+                return corners.map(([x, y]) => [x, view.width - x, y, view.height - y]);
+            }""",
+            list(turned),
+        )
+        assert min(min(sides) for sides in corners) >= 10
+    finally:
+        small.page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_no_text_of_a_run_becomes_markup(small: Opened) -> None:
     assert small.page.evaluate("window.hacked") is None
     assert small.page.locator("script").count() == 2  # the data and the code

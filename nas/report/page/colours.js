@@ -44,7 +44,8 @@ const statusColour = (status) => (dark.matches ? STATUS_DARK : STATUS)[status] ?
 function measureAxis(k, arrow = "", zoomed = null) {
   const measure = measures[k];
   const range = zoomed ?? [measure.low, measure.high];
-  const title = arrow ? `${titled(measure)}  ${arrow}  ${better(measure)}` : titled(measure);
+  const named = titled(measure, measure.log ? "log scale" : "");
+  const title = arrow ? `${named}  ${arrow}  ${better(measure)}` : named;
   return axis(title, { log: measure.log, range, ticks: roundValues({ log: measure.log, low: range[0], high: range[1] }, 7) });
 }
 

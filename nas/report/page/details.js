@@ -1,6 +1,8 @@
 // The static parts of the page: facts, failures, commands, config, versions.
 
 function startDetails() {
+  byId("result").textContent = page.result;
+  if (several) byId("search-title").textContent = "The searches";
   byId("made").textContent = `Made ${page.made}. Opens offline.`;
   byId("notes").append(...page.notes.map((note) => element("p", { class: "faint small" }, note)));
   byId("facts").append(several ? runsTable() : factsOf(0));

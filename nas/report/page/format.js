@@ -32,11 +32,22 @@ function short(value) {
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
+/** The texts of the ticks of an axis, alike: with 10k on it, 1000 is 1k. */
+function tickTexts(ticks) {
+  const most = Math.max(...ticks.map(Math.abs));
+  return ticks.map((tick) => (most >= 1e4 && Math.abs(tick) >= 1e3 && Math.abs(tick) < 1e4 ? `${Number((tick / 1e3).toPrecision(4))}k`.replace("-", "−") : short(tick)));
+}
+
 /** A text with at most this many characters. */
 const clipped = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(value));
-const titled = (measure) => (measure.unit ? `${measure.name} (${measure.unit})` : measure.name);
+/** The name of an objective with its unit, and whatever `also` says of its axis. */
+function titled(measure, also = "") {
+  const within = [measure.unit, also].filter(Boolean).join(", ");
+  return within ? `${measure.name} (${within})` : measure.name;
+}
+
 const better = (measure) => (measure.maximize ? "higher is better" : "lower is better");
 
 /** Round tick values of an axis: evenly spaced, or 1, 2 and 5 times the powers of ten. */
@@ -57,10 +68,11 @@ function roundValues({ log, low, high }, most = 6) {
 
 /** A duration as text. */
 function duration(seconds) {
-  if (seconds < 120) return `${number(Number(seconds.toPrecision(3)))} s`;
-  if (seconds < 600) return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
+  if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  const minutes = Math.floor(whole / 60);
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min` : `${number(minutes / 1440)} days`;
 }
 

@@ -50,7 +50,7 @@ function numbersOf(i) {
   for (const [name, column] of Object.entries(all.further)) {
     if (column[i] !== undefined && column[i] !== null && column[i] !== "") pairs.push([name, name === "budget" ? `${number(column[i])} epochs` : typeof column[i] === "number" ? number(column[i]) : column[i]]);
   }
-  if (all.seconds[i] !== null) pairs.push(["known after", `${duration(all.seconds[i])} of search`]);
+  if (all.seconds[i] !== null) pairs.push(["found after", duration(all.seconds[i])]);
   return element("dl", { class: "pairs" }, pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 

@@ -86,12 +86,14 @@ function drawAxes(context) {
       context.fillText(text, Math.max(half, Math.min(parallel.width - half, x)), y);
     };
     above(measure.name, 14, `600 ${narrow ? 11 : 13}px`, "ink");
-    above(spacing < 190 ? clipped(measure.unit, Math.floor(spacing / 6.5)) : `${measure.unit ? `${measure.unit}, ` : ""}${better(measure)}`, 30, `${narrow ? 10 : 11.5}px`, "faint");
+    above(spacing < 190 ? clipped(measure.unit, Math.floor(spacing / 6.5)) : [measure.unit, better(measure), measure.log ? "log scale" : ""].filter(Boolean).join(", "), 30, `${narrow ? 10 : 11.5}px`, "faint");
     context.font = `${narrow ? 11 : 12}px system-ui, sans-serif`;
     context.textAlign = "right";
-    for (const value of roundValues(measures[k], 5)) {
+    const ticks = roundValues(measures[k], 5);
+    const texts = tickTexts(ticks);
+    for (const value of ticks) {
       const y = heightOf(share(k, value));
-      const text = short(value);
+      const text = texts[ticks.indexOf(value)];
       const width = context.measureText(text).width;
       context.fillStyle = colour("panel");
       context.globalAlpha = 0.8;

@@ -147,14 +147,16 @@ class Chart {
     this.at = (a, b) => [left + shareOf(x, a) * wide, top + (1 - shareOf(y, b)) * high];
     context.font = `${small ? 11 : 12}px ${FONT}`;
     for (const [along, flat] of [[x, true], [y, false]]) {
+      const texts = tickTexts(along.ticks);
       for (const tick of along.ticks) {
+        const text = texts[along.ticks.indexOf(tick)];
         const [px, py] = this.at(flat ? tick : x.range[0], flat ? y.range[0] : tick);
         Object.assign(context, { strokeStyle: colour("line"), lineWidth: 1, fillStyle: colour("ink"), textAlign: flat ? "center" : "right", textBaseline: flat ? "top" : "middle" });
         context.beginPath();
         context.moveTo(px, py);
         context.lineTo(flat ? px : left + wide, flat ? top : py);
         context.stroke();
-        context.fillText(short(tick), flat ? px : px - 7, flat ? py + 7 : py);
+        context.fillText(text, flat ? px : px - 7, flat ? py + 7 : py);
       }
     }
     Object.assign(context, { strokeStyle: colour("faint") });
@@ -209,13 +211,15 @@ class Chart {
       return [right, towards * Math.sin(up) - c * Math.cos(up), towards * Math.cos(up) + c * Math.sin(up)];
     };
     const corners = [0, 1].flatMap((a) => [0, 1].flatMap((b) => [0, 1].map((c) => [a - 0.5, b - 0.5, 0.8 * (c - 0.5)])));
-    const border = small ? 58 : 76;
+    const label = small ? 52 : 72; // room for the labels of the edges at the left and at the bottom
+    const [left, right, top, bottom] = this.turn.up < 0 ? [label, 34, label, label] : [label, 34, 16, label];
     const spans = [0, 1].map((k) => corners.map((corner) => seen(corner)[k])).map((values) => [Math.min(...values), Math.max(...values)]);
-    const scale = Math.min((this.width - 2 * border) / (spans[0][1] - spans[0][0]), (this.height - 2 * border) / (spans[1][1] - spans[1][0]));
+    const scale = Math.min((this.width - left - right) / (spans[0][1] - spans[0][0]), (this.height - top - bottom) / (spans[1][1] - spans[1][0]));
+    const centre = [(left + this.width - right) / 2, (top + this.height - bottom) / 2];
     const middle = spans.map(([low, high]) => (low + high) / 2);
     this.place = (shares) => {
-      const [right, down, near] = seen([shares[0] - 0.5, shares[1] - 0.5, 0.8 * (shares[2] - 0.5)]);
-      return [this.width / 2 + scale * (right - middle[0]), this.height / 2 + scale * (down - middle[1]), near];
+      const [across, down, near] = seen([shares[0] - 0.5, shares[1] - 0.5, 0.8 * (shares[2] - 0.5)]);
+      return [centre[0] + scale * (across - middle[0]), centre[1] + scale * (down - middle[1]), near];
     };
     this.at = (a, b, c) => this.place([a, b, c].map((value, k) => shareOf(along[k], value)));
     this.drawBox(context, along, small);
@@ -288,13 +292,14 @@ class Chart {
     if ((from[0] + dx / 2 - centre[0]) * nx + (from[1] + dy / 2 - centre[1]) * ny < 0) [nx, ny] = [-nx, -ny];
     Object.assign(context, { font: `${small ? 10 : 12}px ${FONT}`, fillStyle: colour("ink"), textBaseline: "middle", textAlign: nx > 0.35 ? "left" : nx < -0.35 ? "right" : "center" });
     let last = null;
-    const widest = Math.max(0, ...one.ticks.map((tick) => context.measureText(short(tick)).width));
+    const texts = tickTexts(one.ticks);
+    const widest = Math.max(0, ...texts.map((text) => context.measureText(text).width));
     for (const tick of one.ticks) {
       const share = shareOf(one, tick);
       const [x, y] = [from[0] + share * dx, from[1] + share * dy];
       if (last && Math.hypot(x - last[0], y - last[1]) < (small ? 16 : 20)) continue;
       last = [x, y];
-      context.fillText(short(tick), x + 9 * nx, y + 9 * ny);
+      context.fillText(texts[one.ticks.indexOf(tick)], x + 9 * nx, y + 9 * ny);
     }
     const away = 20 + Math.abs(nx) * widest + Math.abs(ny) * (small ? 10 : 16);
     const angle = Math.atan2(dy, dx);
@@ -302,7 +307,8 @@ class Chart {
     context.translate(from[0] + dx / 2 + away * nx, from[1] + dy / 2 + away * ny);
     context.rotate(Math.abs(angle) > Math.PI / 2 ? angle + Math.PI : angle);
     Object.assign(context, { font: `${small ? 11 : 13}px ${FONT}`, textAlign: "center" });
-    context.fillText(fitting(context, one.title, length), 0, 0);
+    const named = context.measureText(one.title).width <= Math.max(length, 0.5 * this.height) ? one.title : one.title.replace(/ \(.*$/, "");
+    context.fillText(fitting(context, named, Math.max(length, 0.5 * this.height)), 0, 0);
     context.restore();
   }
 

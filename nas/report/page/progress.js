@@ -75,13 +75,13 @@ function startSurrogates() {
     const of = objective ? ` of ${objective}` : "";
     smallChart(byId("surrogate-charts"), `Kendall's tau${of}`, "higher is better", `Rank correlation of prediction and result${of}, at the end ${lines.map(({ surrogate }) => number(surrogate.tau.at(-1))).join(", ")}`, () => [
       lines.flatMap((entry) => tauTraces(entry, lines.length === 1)),
-      { x: axis("results", { fromZero: true }), y: axis("rank correlation (tau)", { range: [lowestTau(lines), 1.03] }) }]);
-    smallChart(byId("surrogate-charts"), `Coverage of the 90% intervals${of}`, "should be 90%", `Share of held-out results within the 90% interval${of}`, () => [
+      { x: axis("evaluations the model had seen", { fromZero: true }), y: axis("rank correlation (tau)", { range: [lowestTau(lines), 1.03] }) }]);
+    smallChart(byId("surrogate-charts"), `Calibration of the 90% interval${of}`, "90% is right: the dashed line", `Share of held-out results within the 90% interval${of}`, () => [
       [...lines.map(({ run, r, surrogate }) => ({
         title: several ? run.name : "", x: surrogate.told, y: surrogate.coverage.map((v) => (v === null ? null : 100 * v)), said: surrogate.coverage.map((v) => (v === null ? "" : `${Math.round(100 * v)}%`)),
         line: { color: look(r).colour, dash: look(r).line }, marker: { symbol: look(r).mark, size: 6, color: look(r).colour },
       })), { x: [0, Math.max(...lines.flatMap(({ surrogate }) => surrogate.told))], y: [90, 90], line: { color: colour("faint"), width: 1.2, dash: "dash" } }],
-      { x: axis("results", { fromZero: true }), y: axis("within the 90% interval (%)", { range: [0, 104] }) }]);
+      { x: axis("evaluations the model had seen", { fromZero: true }), y: axis("results within the interval (%)", { range: [0, 104] }) }]);
   }
   byId("surrogate-words").append(...judged.map(({ run, r, surrogate }) => element("p", { class: "small" }, several ? swatch(r) : null, several ? `${run.name}: ` : "At the end: ", surrogate.text || "no report")));
 }
@@ -94,7 +94,7 @@ function tauTraces({ run, r, surrogate }, alone) {
   const found = [];
   if (alone) {
     const known = surrogate.told.map((_, n) => n).filter((n) => surrogate.tau_low[n] !== null && surrogate.tau_high[n] !== null);
-    found.push({ title: "interval", line: { fill: `${own}2e` }, x: [...known, ...[...known].reverse()].map((n) => surrogate.told[n]), y: [...known.map((n) => surrogate.tau_high[n]), ...[...known].reverse().map((n) => surrogate.tau_low[n])] });
+    found.push({ title: "90% interval", line: { fill: `${own}2e` }, x: [...known, ...[...known].reverse()].map((n) => surrogate.told[n]), y: [...known.map((n) => surrogate.tau_high[n]), ...[...known].reverse().map((n) => surrogate.tau_low[n])] });
   }
   found.push({ title: several ? run.name : "tau", x: surrogate.told, y: surrogate.tau, said: surrogate.tau.map((tau, n) => `${number(tau)} with ${surrogate.chosen[n]}`), line: { color: own, dash: look(r).line }, marker: { symbol: look(r).mark, size: 6, color: own } });
   if (doubtful.length) found.push({ title: "not reliable", x: doubtful.map((n) => surrogate.told[n]), y: doubtful.map((n) => surrogate.tau[n]), marker: { symbol: "x", size: 9, width: 2, color: colour("front") } });
