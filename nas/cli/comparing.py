@@ -133,7 +133,7 @@ def _text(progress: Progress, seconds: float) -> str:
 
 
 def _show(comparison: Comparison, written: ReportOutput) -> None:
-    """Print the quality tables and the paths of the rest."""
+    """Print the quality tables, the verdicts and the paths of the rest."""
     console, out = output(), comparison.out
     for table in written.tables:
         if not table.title.endswith(": quality") and not table.title.startswith("Over problems"):
@@ -144,6 +144,8 @@ def _show(comparison: Comparison, written: ReportOutput) -> None:
         for i, row in enumerate(table.rows):
             view.add_row(*(Text(c, style="bold" if (i, j) in table.best else "") for j, c in enumerate(row)))
         console.print(view)
+    for verdict in written.verdicts:
+        console.print(verdict)
     if written.missing:
         console.print(f"{written.missing} incomplete runs are omitted", style="yellow")
     console.print(

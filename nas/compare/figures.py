@@ -19,12 +19,13 @@ from nas.report.plots_axes import standard_style
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to draw: file stem, heading, caption and drawing function."""
+    """A figure to draw: file stem, heading, caption and drawing function; `leads` if it comes before the tables."""
 
     stem: str
     about: str
     caption: str
     draw: Callable[[], Figure]
+    leads: bool = False
 
 
 def drawings(studies: Sequence[Study], config: CompareConfig) -> list[Drawing]:
@@ -60,7 +61,10 @@ def of_study(study: Study) -> list[Drawing]:
         ]
     text = "Mean ranks over seeds; a bar joins algorithms without a significant difference (Nemenyi test)."
     found.append(("ranks", text, _ranks))
-    return [Drawing(f"{kind}_{name}", study.name, text, partial(draw, study)) for kind, text, draw in found]
+    return [
+        Drawing(f"{kind}_{name}", study.name, text, partial(draw, study), leads=kind == "quality")
+        for kind, text, draw in found
+    ]
 
 
 def _ranks(study: Study) -> Figure:

@@ -62,7 +62,7 @@ def _curves(study: Study, x: FloatArray, sampled: Sampled, marks: FloatArray, x_
         floor = _floor(missing)
         _draw(axes[1], x, {label: np.maximum(three, floor) for label, three in missing.items()}, marks)
         log_axis(axes[1])
-        labels(axes[1], x_label, "hypervolume missing")
+        labels(axes[1], x_label, "hypervolume missing (log scale)")
         caption(axes[1], "the same, subtracted from the reference front's")
     legend_below(figure, handles, list(found))
     return figure
@@ -133,7 +133,7 @@ def other_measures(study: Study) -> Figure:
         found = {label: np.maximum(three, floor) for label, three in found.items()}
         handles = _draw(ax, grid.astype(np.float64), found, marks)
         log_axis(ax)
-        labels(ax, "evaluations", f"{measure.label}, {_direction(measure)}")
+        labels(ax, "evaluations", f"{measure.label}, {_direction(measure)} (log scale)")
     caption(axes[0], _what(study))
     legend_below(figure, handles, list(study.labels))
     return figure

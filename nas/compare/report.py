@@ -16,8 +16,10 @@ from nas.compare.config import CompareConfig
 from nas.compare.figures import Drawing, drawings, write_figures
 from nas.compare.folder import comparison_files
 from nas.compare.frames import frames
+from nas.compare.latex import latex
 from nas.compare.runs import Comparison
-from nas.compare.tables import Table, latex, markdown, tables
+from nas.compare.tables import Table, markdown, tables
+from nas.compare.verdict import verdicts
 from nas.core.errors import HistoryError
 from nas.core.files import make_folder, write_text, write_whole
 from nas.core.tables import csv_text
@@ -32,15 +34,16 @@ h3 { font-size: 1rem; margin-bottom: .3rem; } p { margin: .3rem 0; } .note { col
 table { border-collapse: collapse; font-size: .85rem; margin: .6rem 0 1.2rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #e4e4e4; } th { border-bottom: 2px solid #888; }
 div.wide { overflow-x: auto; } figure { margin: 1rem 0 1.6rem; } img { max-width: 100%; height: auto; }
-figcaption { color: #555; font-size: .85rem; } .warning { color: #A33B00; }
+figcaption { color: #555; font-size: .85rem; } .verdict { font-size: 1.1rem; } .warning { color: #A33B00; }
 """
 
 
 @dataclass(frozen=True)
 class ReportOutput:
-    """The written tables and studies, for printing."""
+    """The written tables and studies, and the verdicts in sentences, for printing."""
 
     studies: tuple[Study, ...]
+    verdicts: tuple[str, ...]
     tables: tuple[Table, ...]
     missing: int  # incomplete runs
 
@@ -60,23 +63,24 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOu
     missing = sum(not comparison.done(key) for key in comparison.every_run())
     say("writing tables")
     found, numbers, drawn = tables(studies, config), frames(studies, config), drawings(studies, config)
+    said = verdicts(studies)
     files = comparison_files(out)
     try:
         files.claim(*_names(numbers, drawn))
         make_folder(out / RESULTS, out)
         for name, frame in numbers.items():
             write_csv(out / RESULTS, name, frame)
-        write_text(out / RESULTS / "tables.md", markdown(found))
+        write_text(out / RESULTS / "tables.md", markdown(found, said))
         write_text(out / RESULTS / "tables.tex", latex(found))
         say("drawing")
         write_figures(out / FIGURES, drawn)
-        text = _page(comparison, drawn, found, missing)
+        text = _page(comparison, said, drawn, found, missing)
         write_text(out / PAGE, text)
     except OSError as error:
         raise HistoryError(
             f"{out}: cannot write the report: {error}. The runs are saved; try again"
         ) from error
-    return ReportOutput(tuple(studies), tuple(found), missing)
+    return ReportOutput(tuple(studies), tuple(said), tuple(found), missing)
 
 
 def _names(numbers: Iterable[str], drawn: Iterable[Drawing]) -> list[str]:
@@ -96,15 +100,21 @@ def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
         write_text(folder / f"{name}.csv", text)
 
 
-def _page(comparison: Comparison, drawn: Sequence[Drawing], found: Sequence[Table], missing: int) -> str:
+def _page(
+    comparison: Comparison,
+    said: Sequence[str],
+    drawn: Sequence[Drawing],
+    found: Sequence[Table],
+    missing: int,
+) -> str:
     config = comparison.config
     by_heading: dict[str, list[Drawing]] = {}
     for drawing in drawn:
         by_heading.setdefault(drawing.about or "Over problems", []).append(drawing)
     facts = facts_of(config)
     if missing:
-        facts.append(f"{missing} of {len(list(comparison.every_run()))} runs are incomplete and omitted.")
-    return page("Comparison of search algorithms", facts, found, by_heading, comparison.out / FIGURES)
+        said = [*said, f"{missing} of {len(list(comparison.every_run()))} runs are incomplete and omitted."]
+    return page("Comparison of search algorithms", said, facts, found, by_heading, comparison.out / FIGURES)
 
 
 def facts_of(config: CompareConfig) -> list[str]:
@@ -127,24 +137,28 @@ def facts_of(config: CompareConfig) -> list[str]:
 
 def page(
     title: str,
+    said: Sequence[str],
     facts: Sequence[str],
     found: Sequence[Table],
     figures: Mapping[str, Sequence[Drawing]],
     folder: Path,
 ) -> str:
-    """The page: facts, then per heading the tables whose title begins with it and its figures.
+    """The page: the verdicts, then per heading the curves, the tables whose title begins with it and the other figures; facts.
 
     `figures` are by heading; their SVG files are read from `folder`. Every text is escaped.
     """
-    parts = [f"<h1>{html.escape(title)}</h1>", *(f"<p>{html.escape(fact)}</p>" for fact in facts)]
+    parts = [f"<h1>{html.escape(title)}</h1>", *(f'<p class="verdict">{html.escape(v)}</p>' for v in said)]
     left = list(found)
     for heading, own_figures in figures.items():
         parts.append(f"<h2>{html.escape(heading)}</h2>")
         own = [table for table in left if table.title.startswith(f"{heading}: ")]
         left = [table for table in left if table not in own]
+        first = [drawing for drawing in own_figures if drawing.leads]
+        parts += [_figure(drawing, folder) for drawing in first]
         parts += [_table(table) for table in own]
-        parts += [_figure(drawing, folder) for drawing in own_figures]
+        parts += [_figure(drawing, folder) for drawing in own_figures if drawing not in first]
     parts += [_table(table) for table in left]
+    parts += ["<h2>The comparison</h2>", *(f"<p>{html.escape(fact)}</p>" for fact in facts)]
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

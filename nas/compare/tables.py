@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from nas.compare.figures_ranks import number
 from nas.compare.frames import threshold
 from nas.compare.measures import quartiles
 from nas.compare.statistics import Ranking
-from nas.core.text import markdown_text, printable
+from nas.core.text import markdown_text
 from nas.report.plots_axes import short
 
 
@@ -201,9 +200,9 @@ def over_problems(kind: str, ranking: Ranking, config: CompareConfig) -> Table:
     return Table(f"Over problems, {kind} values", notes, ("algorithm", "mean rank"), rows)
 
 
-def markdown(found: Sequence[Table]) -> str:
-    """All tables as Markdown; the best of a column is bold."""
-    parts = ["# Comparison\n\nWritten by `nas compare`."]
+def markdown(found: Sequence[Table], verdicts: Sequence[str] = ()) -> str:
+    """The verdicts and all tables as Markdown; the best of a column is bold."""
+    parts = ["# Comparison\n\nWritten by `nas compare`.", *map(markdown_text, verdicts)]
     for table in found:
         plain = _escaped(table, markdown_text)
         texts = [list(line) for line in (plain.header, *_bold(plain, "**{}**".format))]
@@ -235,31 +234,3 @@ def _bold(table: Table, mark: Callable[[str], str]) -> list[tuple[str, ...]]:
         tuple(mark(cell) if (i, j) in table.best else cell for j, cell in enumerate(row))
         for i, row in enumerate(table.rows)
     ]
-
-
-_LATEX = (
-    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {c: f"\\{c}" for c in "&%$#_{}"}
-    | {c: f"{{{c}}}" for c in "[]*"}
-)  # a row's \\\\ would take it for its argument
-
-
-def latex_text(text: str) -> str:
-    """A text with LaTeX's special characters escaped."""
-    plain = " ".join(printable(text).split())
-    return re.sub(r"[\\~^&%$#_{}<>\[\]*]", lambda m: _LATEX.get(m[0], f"${m[0]}$"), plain)
-
-
-def latex(found: Sequence[Table]) -> str:
-    """All tables as LaTeX for the package booktabs; the best of a column is bold."""
-    parts = ["% Written by nas compare; needs \\usepackage{booktabs}"]
-    for table in found:
-        escaped = _escaped(table, latex_text)
-        body = "\n".join(f"{' & '.join(row)} \\\\" for row in _bold(escaped, "\\textbf{{{}}}".format))
-        parts.append(
-            "\\begin{table}\n\\centering\\small\n"
-            f"\\caption{{{escaped.title}. {' '.join(escaped.notes)}}}\n"
-            f"\\begin{{tabular}}{{{'l' * len(table.header)}}}\n\\toprule\n{' & '.join(escaped.header)} \\\\\n\\midrule\n"
-            f"{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
-        )
-    return "\n\n".join(parts) + "\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from nas.compare import figures_ranks
 from nas.compare.analysis import study
 from nas.compare.figure_style import COLOURS, looks
 from nas.compare.figures import drawings, of_study, write_figures
+from nas.compare.latex import latex, latex_text
 from nas.compare.report import write_report
 from nas.compare.runs import Comparison
 from nas.compare.statistics import ranking
-from nas.compare.tables import Table, figures, latex, latex_text, markdown
+from nas.compare.tables import Table, figures, markdown
 from nas.core.errors import HistoryError
 
 
@@ -94,6 +97,24 @@ def test_the_page_needs_nothing_but_itself(out: Path) -> None:
     assert "url(" not in re.sub(r'src="[^"]*"', "", text)
 
 
+def test_the_page_starts_with_the_verdicts_and_the_curves_and_ends_with_the_facts(out: Path) -> None:
+    text = (out / "index.html").read_text(encoding="utf-8")
+    places = [
+        text.index(part)
+        for part in (
+            "has the best mean rank",
+            "hypervolume against evaluations",
+            "Median (lower to upper quartile)",
+            "hypervolume against time",
+            "Algorithms: moead",
+        )
+    ]
+    assert places == sorted(places)
+    assert "too few seeds to test the differences" in text
+    tables = (out / "results" / "tables.md").read_text(encoding="utf-8")
+    assert tables.index("has the best mean rank") < tables.index("| algorithm")
+
+
 def test_every_text_on_the_page_is_escaped(out: Path) -> None:
     text = (out / "index.html").read_text(encoding="utf-8")
     assert "NSGA-II &lt;10&gt;" in text
@@ -138,6 +159,58 @@ def test_markdown_marks_the_best_and_keeps_its_columns() -> None:
     lines = markdown([TABLE]).splitlines()
     assert "| A\\|B        | 1     |" in lines
     assert "| C_{}        | **2** |" in lines
+
+
+WIDE = Table(
+    "wide",
+    ("A note.",),
+    ("algorithm", *(f"hypervolume at {n}" for n in range(10, 90, 10))),
+    (("moead", *["0.7412 (0.7153 to 0.8079)"] * 8), ("100% [a]*_{}", *["-0.1"] * 8)),
+    frozenset([(0, 3)]),
+)
+
+
+def test_latex_cuts_a_wide_table_into_some_of_at_most_six_columns() -> None:
+    text = latex([WIDE])
+    columns = [len(found) for found in re.findall(r"@\{\}(l+)@\{\}", text)]
+    assert max(columns) <= 6
+    assert sum(columns) - len(columns) == 8
+    assert text.count(r"\begin{table*}") == text.count(r"\end{table*}") == len(columns)
+    assert text.count("A note.") == 1
+    assert "0.7412 (0.7153--0.8079)" in text
+    assert "$-$0.1" in text
+    assert text.count(r"\textbf") == 1
+
+
+def test_a_narrow_table_fits_into_a_column_of_text() -> None:
+    assert r"\begin{table}" in latex([TABLE])
+
+
+def has_latex() -> bool:
+    """Whether a document with booktabs can be compiled here."""
+    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
+        return False
+    return subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not has_latex(), reason="pdflatex with booktabs is not installed")
+@pytest.mark.parametrize("kind", ["article", "twocolumn"])
+def test_the_tables_compile_and_fit_on_the_page(out: Path, tmp_path: Path, kind: str) -> None:
+    tables = (out / "results" / "tables.tex").read_text(encoding="utf-8") + latex([TABLE, WIDE])
+    (tmp_path / "tables.tex").write_text(tables, encoding="utf-8")
+    option = "[twocolumn]" if kind == "twocolumn" else ""
+    (tmp_path / "paper.tex").write_text(
+        f"\\documentclass{option}{{article}}\n\\usepackage[margin=2cm]{{geometry}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n"
+        "\\input{tables}\n\\end{document}\n",
+        encoding="utf-8",
+    )
+    command = ["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "paper.pdf").is_file()
+    assert "Overfull \\hbox" not in done.stdout, done.stdout
 
 
 def test_latex_takes_every_text_literally() -> None:
