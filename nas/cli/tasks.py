@@ -67,11 +67,6 @@ class ScoreText:
                 text.append(f"  {name:<20} {self.absent if math.isnan(value) else f'{value:6.2f}%'}")
         return text
 
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """A score for `--json`."""
-        report: dict[str, Any] = score.report(class_names)
-        return report
-
 
 class TaskCommand(ABC):
     """A task on the command line. `parts` are the prefixes of `--set` besides recipe, data and space."""
@@ -122,29 +117,15 @@ class TaskCommand(ABC):
         return None
 
 
-class ClassificationScores(ScoreText):
-    """Top-1 and top-5 accuracy."""
-
-    def plain(self, score: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
-        classes = zip(class_names, score.class_errors, strict=True)
-        return {
-            "pictures": score.pictures,
-            "top1": 100 - score.error,
-            "top5": 100 - score.top5_error,
-            "loss": score.loss,
-            "classes": {name: None if math.isnan(error) else 100 - error for name, error in classes},
-        }
-
-
 class ClassificationCommand(TaskCommand):
     """One class per image."""
 
     recipe = "digits"
-    scores = ClassificationScores(
+    scores = ScoreText(
         "error",
         "validation_error",
-        lambda score: f"top-1 {100 - score.error:.2f}%, top-5 {100 - score.top5_error:.2f}%",
-        lambda score: [100 - error for error in score.class_errors],
+        lambda score: f"error {score.error:.2f}%, top-5 error {score.top5_error:.2f}%",
+        lambda score: score.class_errors,
         absent="no image",
     )
     LARGE = 64  # pixels from which several threads are faster than one

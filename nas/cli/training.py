@@ -144,7 +144,7 @@ def run_evaluation(options: NetworkOptions, resolution: int | None, as_json: boo
     with notices(errors=as_json):
         found = judge_weights(build, source, options.weights, resolution, threads, task)
     if as_json:
-        plain = command.scores.plain(found.score, found.class_names)
+        plain = found.score.report(found.class_names)
         print_json({**plain, "latency_ms": 1000 * found.latency})
         return
     first, *classes = command.scores.lines(found.score, found.class_names, True)

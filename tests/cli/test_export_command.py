@@ -321,7 +321,7 @@ def test_an_export_is_evaluated_with_its_weights_as_on_its_card(exported: Path, 
             "evaluate", *arguments, "--data", "digits", "--json", *(settings if len(arguments) > 1 else [])
         )
         assert done.code == 0, done.err
-        assert 100 - json.loads(done.out)["top1"] == pytest.approx(test, abs=0.005)
+        assert json.loads(done.out)["error"] == pytest.approx(test, abs=0.005)
 
 
 @pytest.mark.parametrize(

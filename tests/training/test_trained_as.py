@@ -64,7 +64,7 @@ def test_weights_of_a_search_are_evaluated_as_they_were_trained(
     found = evaluated(f"muxnet-tiny:{text}", kept(run), images)
     assert found["pictures"] == 24  # four in ten of 60, not the one in ten of a folder by default
     assert found["loss"] == pytest.approx(score["test_loss"], rel=1e-7)
-    assert 100 - found["top1"] == pytest.approx(score["test_error"])
+    assert found["error"] == pytest.approx(score["test_error"])
 
 
 def test_given_settings_override_those_of_the_training(

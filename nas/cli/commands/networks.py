@@ -169,7 +169,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate weights on the test images: top-1, top-5, accuracy per class, latency per image."""
+    """Evaluate weights on the test images: error, top-5 error, error per class (percent), latency per image."""
     from nas.cli.training import NetworkOptions, run_evaluation
 
     options = NetworkOptions(spec, data, path, weights, tuple(settings or ()), task, head)
