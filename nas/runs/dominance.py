@@ -124,16 +124,30 @@ def _chance(
     table: RunTable, dominated: Sequence[tuple[Baseline, Verdict]], others: Sequence[tuple[Baseline, Verdict]]
 ) -> str:
     """What one training of each baseline means for the answer."""
-    once = "Each baseline was trained once, so small differences are chance"
+    once = "Each baseline was trained once, so small differences are chance."
     if table.expected is None:
-        return f"{once}."
-    ends, parts = "ends of the front's 90% intervals", []
+        return once
+    ends, sentences = "ends of the front's 90% intervals", [once]
     if dominated:
-        stay = sum(v.surely > 0 for _, v in dominated)
-        number = f"all {stay:,}" if stay == len(dominated) > 1 else f"{stay:,} of the {len(dominated):,}"
-        parts.append(f"with the worst {ends} it still dominates {number}")
+        n, stay = len(dominated), sum(v.surely > 0 for _, v in dominated)
+        if stay == 0:
+            what = "This" if n == 1 else f"Each of these {n:,} verdicts"
+            none = "it is not dominated" if n == 1 else "none of them is dominated"
+            sentences.append(f"{what} may be chance: at the worse {ends}, {none}.")
+        elif stay == n:
+            sentences.append(
+                f"{'It' if n == 1 else f'All {n:,}'} stay{'s' * (n == 1)} dominated at the worse {ends}, so this is hardly chance."
+            )
+        else:
+            rest = "the other" if n - stay == 1 else f"the other {n - stay:,}"
+            sentences.append(
+                f"{stay:,} of the {n:,} stay{'s' * (stay == 1)} dominated at the worse {ends}; {rest} may be chance."
+            )
     if others:
-        would = sum(v.possibly > 0 for _, v in others)
-        of = f"{would:,} of the {len(others):,} others" if dominated else f"{would:,} of {len(others):,}"
-        parts.append(f"with the best {ends if not parts else 'ends'} it dominates {of}")
-    return f"{once}: {', '.join(parts)}." if parts else f"{once}."
+        n, would = len(others), sum(v.possibly > 0 for _, v in others)
+        these = ends if len(sentences) == 1 else "ends"
+        rest = "others" if dominated else "baselines"
+        sentences.append(
+            f"At the better {these}, the front dominates {would:,} of the {n:,} {rest if n > 1 else rest[:-1]}."
+        )
+    return " ".join(sentences)

@@ -112,6 +112,33 @@ def test_the_intervals_of_a_noisy_front_say_how_sure_the_answer_is() -> None:
         (0, 0, 0),
     ]
     assert answer(table, rows).endswith(
-        "small differences are chance: with the worst ends of the front's 90% intervals it still dominates 1 of the 2, with the best ends it "
-        "dominates 1 of the 2 others."
+        "small differences are chance. 1 of the 2 stays dominated at the worse ends of the front's 90% intervals; the other may be chance. "
+        "At the better ends, the front dominates 1 of the 2 others."
     )
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([11], "This may be chance: at the worse ends of the front's 90% intervals, it is not dominated."),
+        (
+            [11, 11.5],
+            "Each of these 2 verdicts may be chance: at the worse ends of the front's 90% intervals, none of them is dominated.",
+        ),
+        (
+            [13],
+            "It stays dominated at the worse ends of the front's 90% intervals, so this is hardly chance.",
+        ),
+        (
+            [13, 14, 15],
+            "All 3 stay dominated at the worse ends of the front's 90% intervals, so this is hardly chance.",
+        ),
+        ([1], "At the better ends of the front's 90% intervals, the front dominates 0 of the 1 baseline."),
+    ],
+)
+def test_what_may_be_chance_is_one_plain_sentence(errors: list[float], said: str) -> None:
+    texts = list(frame_of(THREE, 2)["architecture"])
+    values = {texts[0]: [10.0, 8.0, 12.0], texts[1]: [5.0, 2.0, 8.0]}
+    table = front_of((10, 10, 10), (5, 20, 20), expected=ExpectedValues(("error",), values, 2, None))
+    text = answer(table, [network(f"n{i}", error) for i, error in enumerate(errors)])
+    assert text.endswith(f"Each baseline was trained once, so small differences are chance. {said}")
