@@ -20,9 +20,12 @@ def result(sources: Sequence[Source], runs: Sequence[Run], measures: Sequence[Me
     if len(found) < 2:
         return ""
     (best, most), (worst, least) = max(found, key=lambda each: each[1]), min(found, key=lambda each: each[1])
+    chance = "differences between single searches may be chance."
+    if len(runs) == 2:
+        return f"Of the two searches, {best} has the larger hypervolume: {most:.4f} of the common box against {least:.4f}; {chance}"
     return (
         f"Of {len(runs)} searches, {best} has the largest hypervolume ({most:.4f} of the common box) and {worst} the smallest "
-        f"({least:.4f}); differences between single searches may be chance."
+        f"({least:.4f}); {chance}"
     )
 
 

@@ -67,7 +67,12 @@ def test_without_a_front_it_gives_the_reason() -> None:
 
 
 def test_of_several_runs_it_compares_the_hypervolume_and_its_chance() -> None:
-    found = sentence(some_source(40, folder="runs/a"), some_source(40, folder="runs/b", seed=8))
-    assert found.startswith("Of 2 searches, ")
+    runs = [
+        some_source(40, folder=f"runs/{name}", seed=seed) for name, seed in (("a", 7), ("b", 8), ("c", 9))
+    ]
+    found = sentence(*runs)
+    assert found.startswith("Of 3 searches, ")
     assert found.endswith("; differences between single searches may be chance.")
-    assert found.index("largest hypervolume (0.") < found.index("smallest (0.")
+    assert found.index("the largest hypervolume (0.") < found.index("the smallest (0.")
+    assert sentence(*runs[:2]).startswith("Of the two searches, ")
+    assert " has the larger hypervolume: 0." in sentence(*runs[:2])
