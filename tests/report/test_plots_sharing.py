@@ -93,7 +93,7 @@ def test_the_plot_shows_every_network_with_both_errors() -> None:
     assert (
         "tau 0.50 (0.10 to 0.80), given the costs 0.40 (-0.10 to 0.75), bias +41.1 points, 6 networks" in said
     )
-    assert figure.axes[1].get_ylabel() == "params (parameters)"
+    assert figure.axes[1].get_ylabel() == "params (parameters, log scale)"
     (line,) = figure.axes[0].lines
     assert line.get_label() == "equal errors"
 
