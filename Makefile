@@ -1,4 +1,4 @@
-# Two commands for a start: `make search` and `make test`. Each makes its own environment in .venv first.
+# Two commands for a start: `make search` and `make test`. The first installs what a search needs into .venv, the second the rest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,11 +6,13 @@ PARALLEL := -n auto --maxprocesses 4
 BY_FILE := $(PARALLEL) --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
+# One after the other also with -j: both kinds of installation write to the same folder.
+.NOTPARALLEL:
 .PHONY: env search test test-slow test-dist test-python dist docs fuzz audit lint clean help
 
 help:
-	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/"
-	@echo "make test       the tests"
+	@echo "make search     a first search: small MUXNets trained on digits, about two minutes; leaves runs/first/; once installs 1.9 GB"
+	@echo "make test       the tests; once installs 0.9 GB more"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make dist       a wheel and an sdist in dist/"
 	@echo "make test-dist  installs the wheel into an empty environment and searches there: some minutes, 2 GB (PYTHON=python3.12: on another Python)"
@@ -19,19 +21,34 @@ help:
 	@echo "make fuzz       damaged inputs of every kind, about 100,000, an hour"
 	@echo "make audit      known vulnerabilities of the installed packages"
 	@echo "make lint       style and types"
-	@echo "make env        the environment .venv only"
+	@echo "make env        the environment .venv only, for all of these (2.8 GB)"
 
-env: $(VENV)/.installed
+# Two stamps: .product for the packages of a search, .installed for those of the tests and tools as well. A search needs
+# no stamp of its own where everything is installed.
+PRODUCT := $(VENV)/.product
+EVERYTHING := $(VENV)/.installed
+SEARCHES := $(firstword $(wildcard $(EVERYTHING)) $(PRODUCT))
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+# $(call install,PACKAGE,WHAT)
+comma := ,
+define install
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.11 ...")'
-	@echo "Making the environment in $(VENV) (three to six minutes, 3 GB) ..."
+	@echo "Installing into $(VENV): $(2) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '$(1)'
 	@touch $@
+endef
 
-search: env
+env: $(EVERYTHING)
+
+$(PRODUCT): setup.cfg pyproject.toml constraints.txt
+	$(call install,.,what a search needs (1.9 GB$(comma) some minutes))
+
+$(EVERYTHING): setup.cfg pyproject.toml constraints.txt
+	$(call install,.[dev],the packages of tests and tools as well (2.8 GB$(comma) some minutes))
+
+search: $(SEARCHES)
 	@if [ -e runs/first/history.sqlite ]; then \
 		echo "runs/first holds a search already: remove it for a new one (rm -r runs/first), or see it with: $(BIN)/nas front runs/first"; exit 4; fi
 	@$(BIN)/nas search
