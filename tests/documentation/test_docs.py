@@ -180,11 +180,9 @@ def test_python_in_a_page_compiles(page: Path) -> None:
 
 
 RUNNABLE = [
-    # the search of the README trains networks for some ten seconds; others are quick
-    pytest.param(
-        code, id=f"{page_name(page)}-{i}", marks=[pytest.mark.slow] * (page_name(page) == "README.md")
-    )
+    pytest.param(code, id=f"{page_name(page)}-{i}")
     for page in PAGES
+    if page.name != "README.md"  # test_readme.py runs its search
     for i, (marked, code) in enumerate(blocks(page, "python"))
     if marked
 ]
@@ -194,10 +192,6 @@ RUNNABLE = [
 def test_python_that_is_marked_runnable_runs(code: str, tmp_path: Path) -> None:
     done = run_python("-c", code, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-
-
-def test_there_is_runnable_python_in_the_readme() -> None:
-    assert any(marked for marked, _ in blocks(ROOT / "README.md", "python"))
 
 
 @pytest.mark.parametrize(
