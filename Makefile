@@ -43,7 +43,7 @@ endef
 env: $(EVERYTHING)
 
 $(PRODUCT): setup.cfg pyproject.toml constraints.txt
-	$(call install,.,what a search needs (1.9 GB$(comma) some minutes))
+	$(call install,.,the packages of a search (1.9 GB$(comma) more with PyTorch for GPUs; some minutes))
 
 $(EVERYTHING): setup.cfg pyproject.toml constraints.txt
 	$(call install,.[dev],the packages of tests and tools as well (2.8 GB$(comma) some minutes))
