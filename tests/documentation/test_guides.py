@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -115,8 +116,6 @@ def test_your_own_images_become_a_classifier(folder: Path, command: Run) -> None
 
 def run_script(path: Path, *arguments: str) -> str:
     """The output of a Python file."""
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, str(path), *arguments], capture_output=True, text=True, timeout=300, check=False
     )
@@ -124,13 +123,15 @@ def run_script(path: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def quick_search(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    """Cut the searches of a page's code."""
+def quick_search(monkeypatch: pytest.MonkeyPatch, folders: Iterator[str], **settings: Any) -> None:
+    """Cut the searches of a page's code; each writes to the next folder."""
     training = {"recipe": {"epochs": 1, "max_pictures": 30}}
     search = nas.search
 
     def cut(*arguments: Any, **given: Any) -> Any:
-        return search(*arguments, **{**given, "budget": 3, "training": training, **settings})
+        return search(
+            *arguments, **{**given, "budget": 3, "training": training, "out": next(folders), **settings}
+        )
 
     monkeypatch.setattr(nas, "search", cut)
 
@@ -138,10 +139,9 @@ def quick_search(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_code_for_your_own_images_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = nas.training.data.Folder("images", resolution=32)
-    quick_search(monkeypatch, data=small, limits=["params <= 100e3"])
+    quick_search(monkeypatch, iter(["runs/photos"]))
     (code,) = fenced("own-images.md", "python")
-    names: dict[str, Any] = {"nas": nas}
+    names: dict[str, Any] = {}
     exec(code, names)
     assert len(names["found"].history) == 3
 
@@ -152,14 +152,15 @@ def test_the_code_of_define_a_space_runs_from_the_declaration_to_the_export(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space = runpy.run_path(str(DOCS / "examples" / "resnets.py"))["space"]
-    small = {"name": "images", "resolution": 32}
-    quick_search(monkeypatch, data=small, out="runs/resnets")
+    quick_search(monkeypatch, iter(["runs/resnets", "runs/known"]), data={"name": "images", "resolution": 32})
     monkeypatch.setattr(nas, "export_run", partial(nas.export_run, onnx=False))
     names: dict[str, Any] = {"nas": nas, "space": space}
+    first: Any = None
     for code in fenced("define-space.md", "python"):
-        if "initial=" in code:
-            quick_search(monkeypatch, data=small, out="runs/known")
+        if "load_network" in code:
+            names["found"] = first  # of runs/resnets
         exec(code, names)
+        first = first or names.get("found")
         names["space"] = space  # a block declares a smaller one
     assert list(Path("runs/resnets/export").glob("*/network.py"))
     assert isinstance(names["network"], torch.nn.Module)
