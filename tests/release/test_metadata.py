@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +74,22 @@ def test_every_pinned_requirement_of_the_core_is_in_the_constraints(setup) -> No
 def test_every_folder_of_modules_is_a_package_so_that_wheels_contain_it(package: str) -> None:
     folders = {path.parent for path in (ROOT / package).rglob("*.py")}
     assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("target", "there", "packages"),
+    [("search", None, ["."]), ("search", ".installed", []), ("search", ".product", [])]
+    + [("test", None, [".[dev]"]), ("test", ".product", [".[dev]"]), ("test", ".installed", [])],
+)
+def test_a_search_needs_the_packages_of_a_search_alone(
+    tmp_path: Path, target: str, there: str | None, packages: list[str]
+) -> None:
+    for name in ("setup.cfg", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    if there is not None:
+        (tmp_path / ".venv").mkdir()
+        (tmp_path / ".venv" / there).touch()
+    make = ["make", "--dry-run", "--file", str(ROOT / "Makefile"), target]
+    done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert re.findall(r"--editable '(.*)'", done.stdout) == packages
