@@ -79,8 +79,14 @@ def test_every_folder_of_modules_is_a_package_so_that_wheels_contain_it(package:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize(
     ("target", "there", "packages"),
-    [("search", None, ["."]), ("search", ".installed", []), ("search", ".product", [])]
-    + [("test", None, [".[dev]"]), ("test", ".product", [".[dev]"]), ("test", ".installed", [])],
+    [
+        ("search", None, ["."]),
+        ("search", ".installed", []),
+        ("search", ".product", []),
+        ("test", None, [".[dev]"]),
+        ("test", ".product", [".[dev]"]),
+        ("test", ".installed", []),
+    ],
 )
 def test_a_search_needs_the_packages_of_a_search_alone(
     tmp_path: Path, target: str, there: str | None, packages: list[str]
