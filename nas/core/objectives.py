@@ -92,6 +92,11 @@ class Objective:
         return bool(self.companions) if self.noise is None else self.noise > 0
 
     @property
+    def possible(self) -> tuple[float, float]:
+        """The lowest and highest possible value: 0 and 100 for a percentage whose best value is one of them, else infinite."""
+        return (0.0, 100.0) if self.unit == "%" and self.best in (0.0, 100.0) else (-math.inf, math.inf)
+
+    @property
     def sign(self) -> float:
         """+1 when minimised, -1 when maximised."""
         return -1.0 if self.maximize else 1.0

@@ -95,6 +95,7 @@ class ExpectedFront:
         rows: list[list[float]] = [[] for _ in self.estimates.architectures]
         for j in noisy:
             o = self.problem.objectives[j]
+            least, most = o.possible
             ends = (
                 (self.estimates.high, self.estimates.low)
                 if o.maximize
@@ -103,7 +104,8 @@ class ExpectedFront:
             for row, *cells in zip(
                 rows, self.estimates.mean[:, j], *(end[:, j] for end in ends), strict=True
             ):
-                row += [o.sign * float(cell) for cell in cells]
+                mean, *interval = (o.sign * float(cell) for cell in cells)
+                row += [mean, *(min(max(end, least), most) for end in interval)]
         texts = [text(a) for a in self.estimates.architectures]
         return ExpectedValues(
             tuple(self.problem.names[j] for j in noisy),

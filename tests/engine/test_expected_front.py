@@ -94,6 +94,18 @@ def test_a_noise_that_is_given_widens_the_interval():
     assert widths(6.0).mean() > 2 * widths(1.0).mean()
 
 
+def test_the_interval_of_a_percentage_stays_between_0_and_100():
+    def bad(trial: Trial) -> Mapping[str, float]:
+        error = 99.0 - trial.id
+        return {"error": error, "loss": error / 40}
+
+    wide = dataclasses.replace(ERROR, noise=30.0)
+    front = search(objective=wide, evaluate=bad, budget=5).front
+    assert front["error_high"].max() == 100.0
+    free = search(objective=dataclasses.replace(wide, unit=""), evaluate=bad, budget=5).front
+    assert free["error_high"].max() > 100.0
+
+
 def test_an_objective_to_maximise_has_its_ends_in_order():
     gain = Objective("gain", maximize=True, companions=["loss"])
     front = search(
