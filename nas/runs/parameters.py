@@ -94,10 +94,11 @@ _text = lru_cache(maxsize=10_000)(value_text)
 def column(cells: Sequence[Cell]) -> pd.Series[Any]:
     """A column: of whole numbers, of numbers, of truth values, or of mixed values; NaN for None."""
     kinds = {type(item) for item in cells}
+    values: Sequence[Any] = cells
     if kinds <= {int, float, type(None)}:
-        return pd.Series(cells, dtype=np.int64 if kinds == {int} else np.float64)
+        return pd.Series(values, dtype=np.int64 if kinds == {int} else np.float64)
     if kinds == {bool}:
-        return pd.Series(cells, dtype=bool)
+        return pd.Series(values, dtype=bool)
     return pd.Series([np.nan if item is None else item for item in cells], dtype=object)
 
 

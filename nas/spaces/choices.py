@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from nas.core.records import Architecture
 from nas.spaces.declaration import Condition, Declaration, Level
 
+_Own = TypeVar("_Own", bound="_Reading")
 _FIELDS = ("_active", "_declaration", "_genes", "_level", "_prefix")
 
 
@@ -119,10 +120,10 @@ class _Reading(Mapping[str, Any]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"choices cannot be changed: {name}")
 
-    def __copy__(self) -> Self:
+    def __copy__(self: _Own) -> _Own:
         return self
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self: _Own, memo: object) -> _Own:
         return self
 
 
