@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import copy
 import importlib.util
-import io
 import logging
 import re
+import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ INPUT, OUTPUT = "images", "outputs"
 OPSET = 17  # version of ONNX's operator set by default
 _OLDEST_BY_DYNAMO = 18  # of torch's newer exporter
 _SCOPES = "pkg.torch.onnx.name_scopes"  # of a node: the modules around it, as a list in Python's syntax
+_LOGGING = ("torch", "onnxscript", "onnx_ir", "onnx", "onnxruntime")
 _PRINTS = "_jit_onnx_log"  # function of torch's earlier exporter
 
 
@@ -157,20 +159,63 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Suppress messages of torch and onnxscript, also those that they log of errors before they raise them."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+    """Suppress messages of torch and onnxscript in this thread, also those that they log of errors before they raise them.
+
+    Other threads print and log as before: one may show the progress of a search meanwhile.
+    """
+    here, streams = threading.get_ident(), [_OtherThreads(stream) for stream in (sys.stdout, sys.stderr)]
+
+    def elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    loggers = _loggers()
+    for item in loggers:
+        item.addFilter(elsewhere)
     try:
         with (
             warnings.catch_warnings(),
-            redirect_stdout(io.StringIO()),
-            redirect_stderr(io.StringIO()),
+            redirect_stdout(cast(TextIO, streams[0])),
+            redirect_stderr(cast(TextIO, streams[1])),
             _without_graphs(),
         ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        for stream in streams:
+            stream.thread = None
+        for item in loggers:
+            item.removeFilter(elsewhere)
+
+
+def _loggers() -> list[logging.Logger]:
+    """The root, to which onnxruntime logs, and all loggers of the packages that export."""
+    known = list(logging.root.manager.loggerDict.items())
+    theirs = [
+        item for name, item in known if name.split(".")[0] in _LOGGING and isinstance(item, logging.Logger)
+    ]
+    return [logging.root, *theirs]
+
+
+class _OtherThreads:
+    """A stream that drops what the thread that made it writes; None as stream drops everything."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.thread: int | None = (
+            threading.get_ident()
+        )  # None: pass on everything, for one that is still in place
+
+    def write(self, text: str) -> int:
+        if self._stream is None or threading.get_ident() == self.thread:
+            return len(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextmanager
