@@ -279,11 +279,13 @@ def _evaluated(standing: RunStatus) -> str:
 
 
 def _under_way(standing: RunStatus) -> str:
-    """Trials on workers and trials that wait for one, such as `2 training, 2 waiting`."""
+    """Trials on workers and trials that wait for one, such as `2 training, 2 waiting`; without any, what the search does meanwhile."""
     if standing.waiting and not standing.workers:  # the workers are not known
         return f"{standing.waiting} submitted"
     busy = standing.running - standing.waiting
     said = f"{busy} {'training' if standing.trains else 'running'}"
+    if standing.checked and not standing.running and not standing.outcome:
+        return f"{said}, choosing candidates ({standing.checked:,} checked)"
     return f"{said}, {standing.waiting} waiting" if standing.waiting else said
 
 

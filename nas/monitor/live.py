@@ -81,6 +81,7 @@ class LiveStatus(Callback):
                 workers=workers,
                 waiting=waiting,
                 trains=trains(state),
+                checked=state.problem.checked if state.problem.slow_costs else 0,
                 notes=state.newest(SURROGATE) + _on_sharing(state),
                 ticking=state.clock is time.monotonic,
                 last_result=self._last_result,

@@ -58,7 +58,7 @@ class RunStatus:
     even steps. sharing: how well inherited errors agree with own trainings, with the sentence of the decision, of a search by
     inherited weights. failures: reasons with their counts, most frequent first. rungs: budgets with their numbers of results,
     if there are several. workers: the trial of each, as far as known; `waiting` trials wait for a worker. trains: whether
-    trials train networks. seconds:
+    trials train networks. checked: architectures whose exact values were computed, where these take long (0: elsewhere). seconds:
     search time without pauses between sessions. rate: evaluations per minute, over the last ones. left: estimated
     seconds. taken: time of this status (Unix time); `ticking` is whether search time follows the wall clock.
     last_result: time of the last result (Unix time). outcome: how the run ended, as in summary.json; "" while it runs.
@@ -79,6 +79,7 @@ class RunStatus:
     workers: tuple[Work, ...] = ()
     waiting: int = 0
     trains: bool = False
+    checked: int = 0
     seconds: float = 0.0
     rate: float | None = None
     left: float | None = None

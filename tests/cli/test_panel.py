@@ -188,6 +188,14 @@ def test_trials_that_wait_are_not_counted_as_training() -> None:
     assert "2 running, 2 waiting, 6 failed" in line(standing(trains=False))
 
 
+def test_a_search_that_chooses_among_expensive_candidates_shows_how_many_it_has_checked() -> None:
+    idle = {"busy": 0, "waiting": 0, "failed": 0, "checked": 1530}
+    assert "0 training, choosing candidates (1,530 checked), 0 failed" in line(standing(**idle))
+    assert "choosing candidates (1,530 checked)" in shown(standing(**idle))
+    assert "checked" not in line(standing(checked=1530))
+    assert "checked" not in line(standing(**idle, outcome="finished"))
+
+
 def test_of_a_study_without_known_workers_trials_are_submitted() -> None:
     assert "35/70 evaluated, 3 submitted, 6 failed" in line(standing(workers=(), waiting=3))
 
