@@ -36,7 +36,7 @@ define install
 	@echo "Installing into $(VENV): $(2) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
-	@$(PIP) --editable '$(1)'
+	@$(PIP) --config-settings editable_mode=compat --editable '$(1)'
 	@touch $@
 endef
 

@@ -34,6 +34,9 @@ from nas.training.from_config import trained_on
 __all__ = ["SearchResult", "search", "shrink"]
 
 
+_LOG = logging.getLogger(__name__)
+
+
 def search(
     space: SearchSpace,
     objectives: Sequence[AnyObjective],
@@ -109,8 +112,8 @@ def search(
         csv: also write every trial to `out/history.csv`, a table that spreadsheets open.
 
     Returns:
-        The result. Ctrl-C (KeyboardInterrupt) ends a search early: the result then has the state ``interrupted``, and a run
-        in a folder can be resumed.
+        The result. Ctrl-C (KeyboardInterrupt) ends a search early, with a warning: the result then has the state ``interrupted``, and
+        a run in a folder can be resumed.
 
     Raises:
         ConfigError: an invalid argument; nothing was evaluated.
@@ -127,7 +130,7 @@ def search(
     evaluator = _evaluator(space, wanted, evaluate, data, training)
     parts = with_deployment(space, wanted, evaluator, limits, target)
     problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
-    return run(
+    result = run(
         SearchSpec(
             problem=problem,
             algorithm=named_algorithm(algorithm),
@@ -146,6 +149,14 @@ def search(
             csv=csv,
         )
     )
+    if result.state == "interrupted":
+        _LOG.warning(
+            "the search was interrupted after %d of %s evaluations%s",
+            result.summary["evaluations"],
+            settings.evaluations or "unlimited",
+            "" if out is None else "; continue it with resume=True",
+        )
+    return result
 
 
 def shrink(

@@ -186,6 +186,9 @@ def _from_function(value: object) -> Objective:
     return Objective(name, function=value)
 
 
+SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}  # of numbers in texts
+
+
 @dataclass(frozen=True)
 class Limit:
     """A constraint on the front, such as `madds <= 300e6`, in the objective's own unit.
@@ -200,20 +203,20 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str | Limit) -> Limit:
-        """Parse `name <= number` or `name >= number`."""
+        """Parse `name <= number` or `name >= number`; the number may end with k, M or G (20k = 20e3)."""
         if isinstance(text, Limit):
             return text
-        match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*", text)
+        match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+?)\s?([kKMG]?)\s*", text)
         try:
             if match is None:
                 raise ValueError
-            bound = float(match[3].replace("_", ""))
+            bound = float(match[3].replace("_", "")) * SUFFIXES[match[4]]
             if not math.isfinite(bound):
                 raise ValueError
         except ValueError:
             raise ConfigError(
                 f"limit {text!r}: expected 'objective <= number' or 'objective >= number', "
-                "for example 'madds <= 300e6'"
+                "for example 'madds <= 300e6' or 'params <= 20k'"
             ) from None
         return cls(match[1], bound, upper=match[2].startswith("<"))
 

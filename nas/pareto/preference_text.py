@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
-from nas.core.objectives import Objective
+from nas.core.objectives import SUFFIXES, Objective
 
 ASPIRE = "="
 WEIGH = (":", "*")
 PERCENT = ("%", "percent")  # units that accept a percent sign
-SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 FORM = (
     "expected terms such as error=5% (a target), params<1M (a limit) or madds:2 (a weight), joined by commas"
 )

@@ -97,7 +97,7 @@ def test_a_problem_of_functions_alone_needs_no_evaluator() -> None:
         ({"limits": ["param <= 3"]}, "did you mean 'params'"),
         ({"limits": ["params < = 3"]}, "expected 'objective <= number'"),
         ({"limits": ["params <= nan"]}, "expected 'objective <= number'"),
-        ({"limits": ["params <= 3M"]}, "expected 'objective <= number'"),
+        ({"limits": ["params <= 3T"]}, "expected 'objective <= number'"),
         ({"objectives": [Objective("status"), "params"]}, "choose another name"),
     ],
 )
@@ -137,6 +137,9 @@ def test_a_cheap_objective_that_is_not_finite_is_an_error_that_shows_it(value: A
         ("  accuracy >= 75 ", Limit("accuracy", 75.0, upper=False)),
         ("params < 4e6", Limit("params", 4e6, upper=True)),
         ("x >= -2", Limit("x", -2.0, upper=False)),
+        ("params <= 20k", Limit("params", 2e4, upper=True)),
+        ("madds<=1.5 M", Limit("madds", 1.5e6, upper=True)),
+        ("x >= 2G", Limit("x", 2e9, upper=False)),
     ],
 )
 def test_a_limit_is_read_from_its_text(text: str, limit: Limit) -> None:

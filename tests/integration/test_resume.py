@@ -36,6 +36,19 @@ def same(first: Path, second: Path) -> bool:
     return log_of(first) == log_of(second) and fronts[0] == fronts[1]
 
 
+def test_an_interrupted_search_warns_and_names_the_way_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert search(tmp_path / "run", stop=13).state == "interrupted"
+    assert (
+        "the search was interrupted after 13 of 60 evaluations; continue it with resume=True"
+        in caplog.messages
+    )
+    caplog.clear()
+    assert search(tmp_path / "run", resume=True).state == "finished"
+    assert not [text for text in caplog.messages if "interrupted" in text]
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_run_stopped_twice_ends_like_an_uninterrupted_run(algorithm: str, tmp_path: Path) -> None:
     what = {"algorithm": algorithm, "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
