@@ -82,8 +82,7 @@ def test_the_text_around_the_table_has_the_committed_medians() -> None:
 
 
 def test_the_page_names_the_commit_of_each_number() -> None:
-    named = re.search(r"\(ResNets (\w+), MUXNets (\w+)\)", TEXT)
+    named = re.search(r"The engine was at commit (\w+)", TEXT)
     assert named is not None
     shown = RESULTS[RESULTS["method"].isin([*METHODS.values(), "random"])]
-    engines = shown.groupby("pool")["engine"].unique()
-    assert (list(engines["resnets"]), list(engines["muxnet"])) == ([named[1]], [named[2]])
+    assert set(shown["engine"]) == {named[1]}
