@@ -21,7 +21,7 @@ _RANGE = re.compile(r"\(([^()\s]+) to ([^()\s]+)\)$")
 def latex(found: Sequence[Table]) -> str:
     """All tables as LaTeX for the package booktabs; the best of a column is bold.
 
-    A table has at most six columns: a wider one is cut into several, each with the first column. One that does not fit into a
+    A table has at most six columns: a wider one is cut into several, each with the key columns. One that does not fit into a
     column of text is a `table*`, which in a document of one column is the same as a `table`.
     """
     parts = ["% Written by nas compare; needs \\usepackage{booktabs}"]
@@ -46,40 +46,41 @@ def _compact(text: str) -> str:
 
 
 def _pieces(table: Table) -> list[list[int]]:
-    """The columns of each printed table, beside the first: as few tables of about equal width as fit."""
-    others = list(range(1, len(table.header)))
+    """The columns of each printed table, beside the keys: as few tables of about equal width as fit."""
+    others = list(range(table.keys, len(table.header)))
     pieces = [others]
     for parts in range(1, len(others) + 1):
         size = -(-len(others) // parts)
         pieces = [others[i : i + size] for i in range(0, len(others), size)]
-        if size < MOST_COLUMNS and max(_width(table, piece) for piece in pieces) <= _PAGE:
+        if table.keys + size <= MOST_COLUMNS and max(_width(table, piece) for piece in pieces) <= _PAGE:
             break
     return pieces
 
 
 def _width(table: Table, columns: Sequence[int]) -> int:
-    """The characters of the longest cells of the first column and of these, with the space between."""
+    """The characters of the longest cells of the keys and of these columns, with the space between."""
     lines = (table.header, *table.rows)
-    return sum(2 + max(len(_compact(line[j])) for line in lines) for j in (0, *columns))
+    return sum(2 + max(len(_compact(line[j])) for line in lines) for j in (*range(table.keys), *columns))
 
 
 def _table(table: Table, columns: Sequence[int], title: str) -> str:
-    """One table of the first column and these; below the first of several, the notes in small type."""
+    """One table of the keys and these columns; below the first of several, the notes in small type."""
+    shown = (*range(table.keys), *columns)
 
     def row(cells: Sequence[str], number: int = -1) -> str:
-        texts = [latex_text(_compact(cells[j])).replace("\u2212", "$-$") for j in (0, *columns)]
+        texts = [latex_text(_compact(cells[j])).replace("\u2212", "$-$") for j in shown]
         marked = [
             f"\\textbf{{{text}}}" if (number, j) in table.best else text
-            for j, text in zip((0, *columns), texts, strict=True)
+            for j, text in zip(shown, texts, strict=True)
         ]
         return f"{' & '.join(marked)} \\\\"
 
     body = "\n".join(row(cells, number) for number, cells in enumerate(table.rows))
     kind = "table" if _width(table, columns) <= _COLUMN else "table*"
-    notes = " ".join(latex_text(note) for note in table.notes if columns[:1] in ([1], []))
+    notes = " ".join(latex_text(note) for note in table.notes if columns[:1] in ([table.keys], []))
     below = f"\n\\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {notes}}}" if notes else ""
     return (
         f"\\begin{{{kind}}}\n\\centering\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\n\\caption{{{latex_text(title)}}}\n"
-        f"\\begin{{tabular}}{{@{{}}{'l' * (1 + len(columns))}@{{}}}}\n\\toprule\n{row(table.header)}\n\\midrule\n"
+        f"\\begin{{tabular}}{{@{{}}{'l' * len(shown)}@{{}}}}\n\\toprule\n{row(table.header)}\n\\midrule\n"
         f"{body}\n\\bottomrule\n\\end{{tabular}}{below}\n\\end{{{kind}}}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from nas.report.plots_axes import short
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts under a header; `best` are the cells (row, column) that lead their column."""
+    """Rows of texts under a header; the first `keys` columns name a row, `best` are the cells (row, column) that lead their column."""
 
     title: str
     notes: tuple[str, ...]
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     best: frozenset[tuple[int, int]] = frozenset()
+    keys: int = 1
 
 
 def tables(studies: Sequence[Study], config: CompareConfig) -> list[Table]:
@@ -189,7 +190,7 @@ def pairs(study: Study) -> Table:
         for pair in found
     )
     header = ("first", "second", "difference of medians", "A", "p (Holm)", "the first is")
-    return Table(f"{study.name}: pairwise", tuple(notes), header, rows)
+    return Table(f"{study.name}: pairwise", tuple(notes), header, rows, keys=2)
 
 
 def over_problems(kind: str, ranking: Ranking, config: CompareConfig) -> Table:
@@ -220,12 +221,12 @@ def _escaped(table: Table, escape: Callable[[str], str]) -> Table:
     def all_of(texts: Sequence[str]) -> tuple[str, ...]:
         return tuple(map(escape, texts))
 
-    return Table(
-        escape(table.title),
-        all_of(table.notes),
-        all_of(table.header),
-        tuple(map(all_of, table.rows)),
-        table.best,
+    return replace(
+        table,
+        title=escape(table.title),
+        notes=all_of(table.notes),
+        header=all_of(table.header),
+        rows=tuple(map(all_of, table.rows)),
     )
 
 

@@ -182,6 +182,17 @@ def test_latex_cuts_a_wide_table_into_some_of_at_most_six_columns() -> None:
     assert text.count(r"\textbf") == 1
 
 
+def test_latex_repeats_every_key_column_of_a_wide_table() -> None:
+    header = ("first", "second", *(f"a long column {i}" for i in range(8)))
+    text = latex(
+        [Table("pairs", (), header, (("moead", "nsga2", *["0.7412 (0.7153 to 0.8079)"] * 8),), keys=2)]
+    )
+    tables = text.count(r"\begin{tabular}")
+    assert tables > 1
+    assert text.count("first & second & a long column") == text.count("moead & nsga2 & 0.7412") == tables
+    assert max(len(found) for found in re.findall(r"@\{\}(l+)@\{\}", text)) <= 6
+
+
 def test_a_narrow_table_fits_into_a_column_of_text() -> None:
     assert r"\begin{table}" in latex([TABLE])
 
