@@ -112,6 +112,7 @@ class RegularizedEvolution(_AgeingEvolution):
     """Ageing evolution of one objective; the others are recorded, not optimised."""
 
     Settings = RegularizedEvolutionSettings
+    single_objective = True
 
     @classmethod
     def default_settings(cls, n_objectives: int, evaluations: int | None) -> Any:

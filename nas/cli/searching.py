@@ -25,7 +25,7 @@ from nas.cli.trusting import asking
 from nas.config.assemble import assemble, built_in_config
 from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
 from nas.core.code_files import changed, named_from, static_code
-from nas.core.errors import ConfigError, HistoryError, NasError
+from nas.core.errors import AlgorithmError, ConfigError, HistoryError, NasError
 from nas.core.files import absolute
 from nas.core.interrupts import note_interrupt
 from nas.core.plugins import collecting, find
@@ -120,6 +120,13 @@ def run_search(
                     code=code,
                 )
                 result = _run(spec, progress, partial(_announce, checked, out, parts, earlier))
+    except AlgorithmError as error:
+        if not (place / FILE).exists():
+            raise
+        again = command("nas", _command_of(checked), "--resume", out)
+        raise AlgorithmError(
+            f"{error}: {again} (add --accept-changed-code if you changed your code)"
+        ) from error
     except KeyboardInterrupt:  # while workers start, or while results are written
         again = "; repeat the command to continue" if (place / ORIGINAL).exists() else ""
         go_on = (

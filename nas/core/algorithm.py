@@ -23,6 +23,8 @@ class Algorithm(ABC):
     Settings: ClassVar[type[Any]]
     knows_costs: bool = False
     """Whether its proposals depend on the exact cheap objectives of candidates, beyond limits on them (`share_costs` of `nas compare`)."""
+    single_objective: bool = False
+    """Whether it optimises one objective of several; `nas compare` states it. A setting `objective` names it, else it is the first."""
     every_budget: bool = False
     """Whether `tell` takes results of every budget, told apart by `Observation.budget`, when a search has several
     (`halving`). Otherwise it receives those of the lowest alone, the one that every architecture has, and compares like with like."""

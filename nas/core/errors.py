@@ -51,6 +51,10 @@ class NothingToAsk(NasError):
     """A study has nothing to ask: its space is exhausted, or the algorithm waits for pending results."""
 
 
+class AlgorithmError(NasError):
+    """An algorithm raised an exception, or asked for an architecture that is not in the space; the run can be resumed."""
+
+
 class TooManyFailures(NasError):
     """Most candidates failed, so the cause lies outside them; the run can be resumed."""
 

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -158,6 +159,16 @@ def shell_quoted(text: str | PurePath) -> str:
 def _bytes_escaped(character: str) -> str:
     errors = "surrogateescape" if 0xDC80 <= ord(character) <= 0xDCFF else "surrogatepass"
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", errors))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 seed, 2 seeds."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """At least one name as text: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def duration(seconds: float) -> str:

@@ -21,6 +21,7 @@ from nas.core.rungs import Rule
 from nas.core.space import with_whole_genes
 from nas.core.text import storable
 from nas.core.values import absent_message, reported
+from nas.engine.asking import NamedCalls
 from nas.engine.callbacks import AnyCallback, Callbacks
 from nas.engine.expected import ExpectedLog
 from nas.engine.replay import before_draining, check_exact_values, check_whole
@@ -55,10 +56,12 @@ class Search:
         imported: Sequence[Result] = (),
         stop: Sequence[StopRule] = (),
         rule: Rule | None = None,
+        name: str | None = None,
     ) -> None:
         """`rule` gives architectures several budgets (None: `halving` of the settings, if any). `imported` are results of earlier runs, which the algorithm already has; they join the front.
 
-        `stop` are rules that end the search before its budget is spent (`nas.engine.stopping`).
+        `stop` are rules that end the search before its budget is spent (`nas.engine.stopping`). `name` is that of the
+        algorithm in errors (None: its class).
         """
         initial = max(2, algorithm.initial)
         clock = executor.now if isinstance(executor, HasClock) else time.monotonic
@@ -75,7 +78,8 @@ class Search:
             rule=settings.halving if rule is None else rule,
         )
         self._problem = problem
-        self._algorithm = algorithm
+        self._every_budget = algorithm.every_budget
+        self._algorithm = NamedCalls(algorithm, name or type(algorithm).__name__, problem.space, self._saved)
         self._executor = executor
         self._settings = settings
         self._history = history
@@ -164,13 +168,25 @@ class Search:
     def _found(self) -> Sequence[Architecture] | None:
         """The algorithm's next proposal; None if the time limit expired during the ask."""
         if self._settings.seconds is None:
-            return self._algorithm.ask(1)
+            return self._asked()
         try:
             with time_limit(self._time_is_up):
-                return self._algorithm.ask(1)
+                return self._asked()
         except TimeUp:  # its state may be half updated: it receives the remaining results, but no further ask
             self._interrupted = True
             return None
+
+    def _asked(self) -> list[Architecture]:
+        found = self._algorithm.ask()
+        return [] if found is None else [found]
+
+    def _saved(self) -> str:
+        """Where the results are when an error ends the search, as a sentence; "" without any."""
+        done = len(self.state.results)
+        if self.state.out is None or not done:
+            return ""
+        results = "result so far is" if done == 1 else "results so far are"
+        return f". The {done:,} {results} saved in {self.state.out}: fix the cause, then resume the run"
 
     def _wants_more(self) -> bool:
         settings, rungs = self._settings, self.state.rungs
@@ -300,7 +316,7 @@ class Search:
         self.state.results.append(result)
         self.state.counts[result.status] += 1
         self._next = result.trial.id + 1
-        if self.state.rungs.told(result, seen) or self._algorithm.every_budget:
+        if self.state.rungs.told(result, seen) or self._every_budget:
             self._algorithm.tell([seen])
         self._dry = False
 
@@ -399,7 +415,7 @@ class Search:
             self._recalls.recall(None if logged is None else logged.architecture)
             trial = self._new([] if logged is None else [logged.architecture])
         elif trial is None:
-            trial = self._new(self._algorithm.ask(1))
+            trial = self._new(self._asked())
         if trial != logged:
             raise HistoryError(
                 f"replaying the log, the algorithm asked for {self._named(trial)} where the log has "

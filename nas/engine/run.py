@@ -241,6 +241,7 @@ def _search(
             imported,
             spec.stop,
             plan.rule,
+            plan.identity["algorithm"],
         )
         try:
             if spec.resume:

@@ -182,6 +182,7 @@ class Study:
                 self._history,
                 [] if self._pulse is None else [self._pulse],
                 () if warm is None else warm.results,
+                name=self._plan.identity["algorithm"],
             )
             if resume:
                 self._search.resume()
