@@ -16,13 +16,15 @@ from nas.core.checks import did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
-from nas.core.records import Architecture, FloatArray, Result, Status, Trial
+from nas.core.records import RESERVED, Architecture, FloatArray, Result, Status, Trial
 from nas.core.space import parsed
 from nas.engine.expected import ExpectedFront
 from nas.runs.expected import FRONTS
 from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
+# columns of the loop, not of the evaluator or the space
+NOT_MEASURED = RESERVED | {"evaluation", "clock"}
 SEARCHED, REPORTED = "searched", "reported"
 
 
@@ -105,6 +107,13 @@ def read_runs(comparison: Comparison, part: ProblemPart) -> tuple[tuple[View, ..
     return views, runs
 
 
+def check_values(comparison: Comparison, key: RunKey) -> None:
+    """Check that a finished run has the values that its problem reports and sums. Raises `ConfigError` that names those it has."""
+    part = comparison.config.problem(key.problem)
+    views = views_of(part, comparison.problem_of(part).objectives)
+    _check_columns(part, load_run(comparison.folder(key), steps=None)[0].told, views)
+
+
 def _fronts(table: RunTable, meta: Mapping[str, Any]) -> list[tuple[int, list[int]]]:
     """As `RunTable.fronts`; with noisy objectives those that the run had at the time, without knowing later results."""
     if not meta.get(FRONTS):
@@ -167,14 +176,16 @@ def shared_values(problem: Problem, tables: Sequence[RunTable]) -> dict[str, Flo
 
 
 def _check_columns(part: ProblemPart, rows: pd.DataFrame, views: Sequence[View]) -> None:
+    if not (rows["status"] == "ok").any():
+        return
     wanted = {name: "report" for view in views for name in view.columns}
     wanted |= {part.time: "time"} if part.time else {}
     for name, key in wanted.items():
         if name not in rows.columns or rows.loc[rows["status"] == "ok", name].isna().any():
-            there = [c for c in rows.columns if rows[c].dtype.kind == "f"]
+            there = [c for c in rows.columns if rows[c].dtype.kind == "f" and c not in NOT_MEASURED]
             raise ConfigError(
                 f"problem {part.name}: {key}: the results have no {name!r}{did_you_mean(name, there)}; they have "
-                f"{', '.join(there)}"
+                f"{', '.join(there)}. Correct the config and repeat the command: finished runs are kept"
             )
 
 

@@ -161,6 +161,7 @@ def test_a_front_may_come_from_a_file(made: Comparison, comparison: Compare, par
             {"time": "training_second"},
             r"time: the results have no 'training_second' \(did you mean 'training_seconds'",
         ),
+        ({"time": "train_seconds_told"}, r"time: the results have no 'train_seconds_told'(?!.*told_seconds)"),
         ({"reference": {"front": "none.csv"}}, r"reference.front: cannot read"),
         (
             {"reference": {"ideal": {"error": 50}, "point": {"error": 20}}},
