@@ -20,10 +20,11 @@ from nas.compare.driving import Progress, run_missing
 from nas.compare.folder import remember
 from nas.compare.report import FIGURES, PAGE, RESULTS, ReportOutput, write_report
 from nas.compare.runs import Comparison
+from nas.compare.statistics import seeds_needed
 from nas.config.schema import override, read_config
 from nas.core.errors import TooManyFailures
 from nas.core.files import absolute
-from nas.core.text import duration
+from nas.core.text import counted, duration
 from nas.runs.log_file import lock_folder
 
 _SHOWN = 10  # failed runs listed
@@ -52,7 +53,8 @@ def run_compare(config: Path, flags: Flags, report_only: bool) -> None:
     _show(comparison, written)
     if failed:
         raise TooManyFailures(
-            f"{len(failed)} runs failed and are missing from the report; fix the cause and repeat the command:\n"
+            f"{counted(len(failed), 'run')} failed and {'is' if len(failed) == 1 else 'are'} missing from the report. All results so far are saved: fix the cause and repeat "
+            "the command (add --accept-changed-code if you changed your code):\n"
             + "\n".join(f"  {key}: {reason}" for key, reason in list(failed.items())[:_SHOWN])
         )
 
@@ -71,9 +73,14 @@ def _run(comparison: Comparison, accept_changed_code: bool) -> dict[str, str]:
     """Make the missing runs; return the failed ones with the reason."""
     config, out = comparison.config, comparison.out
     output().print(
-        f"Comparing {len(config.algorithms)} algorithms on {len(config.problems)} problem{'s' * (len(config.problems) > 1)} with {len(config.seeds)} seeds: "
-        f"{len(list(comparison.every_run())):,} runs; output folder {out}/"
+        f"Comparing {counted(len(config.algorithms), 'algorithm')} on {counted(len(config.problems), 'problem')} with {counted(len(config.seeds), 'seed')}: "
+        f"{counted(len(list(comparison.every_run())), 'run')}; output folder {out}/"
     )
+    needed = seeds_needed(len(config.algorithms), config.alpha)
+    if len(config.seeds) < needed:
+        output().print(
+            f"{counted(len(config.seeds), 'seed')} will be too few for the pairwise tests: {len(config.algorithms)} algorithms need at least {needed} (--seeds {needed})"
+        )
     remember(comparison, comparison.check(), accept_changed_code)
     handle = lock_folder(out)
     try:
@@ -147,7 +154,7 @@ def _show(comparison: Comparison, written: ReportOutput) -> None:
     for verdict in written.verdicts:
         console.print(verdict)
     if written.missing:
-        console.print(f"{written.missing} incomplete runs are omitted", style="yellow")
+        console.print(f"Omitted: {counted(written.missing, 'incomplete run')}", style="yellow")
     console.print(
         f"Results:\n  {out}/{PAGE}  all results on one page\n  {out}/{RESULTS}/     tables.md, tables.tex and "
         f"CSV files\n  {out}/{FIGURES}/     each figure as PNG and SVG"

@@ -123,7 +123,7 @@ def overall(studies: Sequence[Study], config: CompareConfig) -> dict[str, Rankin
     """Ranks over problems by kind of values: of the medians over all seeds at the end of the budget.
 
     Only algorithms with runs on every problem count. Blocks are problems, as in Demsar. A problem without
-    reported values counts in both kinds.
+    reported values counts in both kinds. Empty with a single problem.
     """
     kinds = dict.fromkeys(s.kind for s in studies)
     found = {}
@@ -132,7 +132,7 @@ def overall(studies: Sequence[Study], config: CompareConfig) -> dict[str, Rankin
         labels = [x for x in config.labels if all(x in s.labels for s in chosen)]
         rows = [[final_median(s, label) for label in labels] for s in chosen]
         values = np.array(rows, dtype=np.float64).reshape(len(chosen), len(labels))
-        if len(labels) > 1:
+        if len(labels) > 1 and len(chosen) > 1:
             found[kind] = ranking(labels, values, "problems", config.alpha)
     return found
 

@@ -14,6 +14,7 @@ from nas.compare.analysis import Study, overall
 from nas.compare.config import CompareConfig, slug
 from nas.compare.figure_style import save
 from nas.core.files import make_folder
+from nas.core.text import counted
 from nas.report.plots_axes import standard_style
 
 
@@ -46,7 +47,11 @@ def of_study(study: Study) -> list[Drawing]:
     found: list[tuple[str, str, Callable[[Study], Figure]]] = [
         ("quality", f"{measure} against evaluations. {quartiles}", figures_curves.over_evaluations),
         ("time", f"{measure} against time. {quartiles}", figures_curves.over_time),
-        ("final", f"{measure} of every run after {study.budget:,} evaluations.", figures_curves.final),
+        (
+            "final",
+            f"{measure} of every run after {counted(study.budget, 'evaluation')}.",
+            figures_curves.final,
+        ),
     ]
     if study.config.targets_of(study.part):
         found.append(("targets", "Share of runs that reached each target.", figures_curves.targets))
@@ -68,7 +73,7 @@ def of_study(study: Study) -> list[Drawing]:
 
 
 def _ranks(study: Study) -> Figure:
-    title = f"{study.name}: mean ranks after {study.budget:,} evaluations"
+    title = f"{study.name}: mean ranks after {counted(study.budget, 'evaluation')}"
     return figures_ranks.ranks(study.ranking(study.budget), title, study.config.alpha)
 
 

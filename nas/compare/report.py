@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from nas.compare.analysis import Study, study
+from nas.compare.conditions import conditions
 from nas.compare.config import CompareConfig
 from nas.compare.figures import Drawing, drawings, write_figures
 from nas.compare.folder import comparison_files
@@ -23,6 +24,7 @@ from nas.compare.verdict import verdicts
 from nas.core.errors import HistoryError
 from nas.core.files import make_folder, write_text, write_whole
 from nas.core.tables import csv_text
+from nas.core.text import counted
 from nas.core.versions import versions
 
 RESULTS, FIGURES, PAGE = "results", "figures", "index.html"
@@ -63,18 +65,18 @@ def write_report(comparison: Comparison, say: Callable[[str], None]) -> ReportOu
     missing = sum(not comparison.done(key) for key in comparison.every_run())
     say("writing tables")
     found, numbers, drawn = tables(studies, config), frames(studies, config), drawings(studies, config)
-    said = verdicts(studies)
+    said, unequal = verdicts(studies), conditions(comparison)
     files = comparison_files(out)
     try:
         files.claim(*_names(numbers, drawn))
         make_folder(out / RESULTS, out)
         for name, frame in numbers.items():
             write_csv(out / RESULTS, name, frame)
-        write_text(out / RESULTS / "tables.md", markdown(found, said))
+        write_text(out / RESULTS / "tables.md", markdown(found, said, unequal))
         write_text(out / RESULTS / "tables.tex", latex(found))
         say("drawing")
         write_figures(out / FIGURES, drawn)
-        text = _page(comparison, said, drawn, found, missing)
+        text = _page(comparison, said, unequal, drawn, found, missing)
         write_text(out / PAGE, text)
     except OSError as error:
         raise HistoryError(
@@ -103,6 +105,7 @@ def write_csv(folder: Path, name: str, frame: pd.DataFrame) -> None:
 def _page(
     comparison: Comparison,
     said: Sequence[str],
+    unequal: Sequence[str],
     drawn: Sequence[Drawing],
     found: Sequence[Table],
     missing: int,
@@ -111,9 +114,10 @@ def _page(
     by_heading: dict[str, list[Drawing]] = {}
     for drawing in drawn:
         by_heading.setdefault(drawing.about or "Over problems", []).append(drawing)
-    facts = facts_of(config)
+    facts = [*facts_of(config), *unequal]
     if missing:
-        said = [*said, f"{missing} of {len(list(comparison.every_run()))} runs are incomplete and omitted."]
+        every = counted(len(list(comparison.every_run())), "run")
+        said = [*said, f"Incomplete and omitted: {missing} of {every}."]
     return page("Comparison of search algorithms", said, facts, found, by_heading, comparison.out / FIGURES)
 
 
@@ -127,8 +131,8 @@ def facts_of(config: CompareConfig) -> list[str]:
     return [
         f"Problems: {', '.join(p.name for p in config.problems)}.",
         f"Algorithms: {algorithms}.",
-        f"{len(config.seeds)} seeds; for each problem and seed, all algorithms share {config.initial} random initial "
-        "architectures and the trial seeds. An architecture counts once.",
+        f"{counted(len(config.seeds), 'seed')}; for each problem and seed, all algorithms share "
+        f"{counted(config.initial, 'random initial architecture')} and the trial seeds. An architecture counts once.",
         f"Significance: corrected p below {config.alpha:g}. Searched values steered the searches; reported "
         "values were only read afterwards.",
         f"Made with {made}.",

@@ -81,6 +81,12 @@ class Comparison:
         make = WithCosts(parts.algorithm.make, label) if part.share_costs else parts.algorithm.make
         return replace(parts, algorithm=NamedAlgorithm(label, WithDesign(make, label, design)))
 
+    def made_by(self, part: ProblemPart, label: str) -> object:
+        """The class of an algorithm, as its name is resolved. Raises `ConfigError`."""
+        chosen = next(a for a in self.config.algorithms if a.label == label)
+        search = search_config(self.config, part, chosen, 0)
+        return assemble(search, self.base, problem=self.problem_of(part)).algorithm.make
+
     def check(self) -> dict[str, str]:
         """Check that every run can start; return the hashes of the user's code by file.
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import chi2, friedmanchisquare, rankdata, studentized_range, t
 
 from nas.core.records import FloatArray
+from nas.core.text import counted
 
 LEAST_BLOCKS = 5  # the chi-squared approximation of Friedman's test is invalid below
 MAGNITUDES = ((0.21, "large"), (0.14, "medium"), (0.06, "small"))  # of |A - 0.5|; Vargha and Delaney, table 1
@@ -133,7 +134,7 @@ def against(
 
 def _compared(sides: Sequence[tuple[str, str, FloatArray, FloatArray]], alpha: float) -> list[Pair]:
     """Test pairs of (name, name, values (n,), values (n,)); Holm's correction covers those with enough values."""
-    enough = [2.0 ** (1 - len(first)) * len(sides) < alpha for _, _, first, _ in sides]
+    enough = [len(first) >= pairs_needed(len(sides), alpha) for _, _, first, _ in sides]
     raw = [signed_rank(side[2], side[3]) for side, tested in zip(sides, enough, strict=True) if tested]
     p_values = iter(zip(raw, holm(raw), strict=True))
     found = []
@@ -153,13 +154,25 @@ def _median_gap(first: FloatArray, second: FloatArray) -> float:
     return 0.0 if one == other else one - other
 
 
+def pairs_needed(comparisons: int, alpha: float) -> int:
+    """The fewest pairs with which one of the `comparisons` can be significant after Holm's correction."""
+    n = 1
+    while 2.0 ** (1 - n) * comparisons >= alpha:
+        n += 1
+    return n
+
+
+def seeds_needed(algorithms: int, alpha: float = 0.05) -> int:
+    """The fewest seeds for pairwise tests of all `algorithms` (two at least)."""
+    return pairs_needed(algorithms * (algorithms - 1) // 2, alpha)
+
+
 def too_few_pairs(n: int, comparisons: int, alpha: float) -> str:
     """The reason for no test, and the number of seeds needed."""
-    needed = int(np.floor(1 + np.log2(comparisons / alpha))) + 1
     least = min(1.0, 2.0 ** (1 - n) * comparisons) if n else 1.0
     return (
         f"too few seeds for a test: {n} in common; their smallest possible p-value, corrected for "
-        f"{comparisons} comparisons, is {least:.2g}; {needed} seeds are needed"
+        f"{counted(comparisons, 'comparison')}, is {least:.2g}; {pairs_needed(comparisons, alpha)} seeds are needed"
     )
 
 

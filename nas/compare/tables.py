@@ -13,7 +13,7 @@ from nas.compare.figures_ranks import number
 from nas.compare.frames import threshold
 from nas.compare.measures import quartiles
 from nas.compare.statistics import Ranking
-from nas.core.text import markdown_text
+from nas.core.text import counted, markdown_text
 from nas.report.plots_axes import short
 
 
@@ -58,19 +58,19 @@ def described(study: Study) -> tuple[str, ...]:
             corners.append(", ".join(f"{name} {short(float(value))}" for name, value in values))
         said.append(
             f"Hypervolume is the share of the box from the ideal point ({corners[0]}) to the reference point ({corners[1]}); "
-            f"the reference front ({study.reference.source}; {len(study.reference.front)} points) has "
+            f"the reference front ({study.reference.source}; {counted(len(study.reference.front), 'point')}) has "
             f"{study.reference.hypervolume:.4f}. IGD+ and epsilon are distances to it in that box."
         )
     elif study.kind != "searched":
         said.append(f"The best architecture by searched {searched}, evaluated by its {shown}.")
-    said.append(f"{_runs(study)}; {study.config.initial} shared initial architectures.")
+    said.append(f"{_runs(study)}; {counted(study.config.initial, 'shared initial architecture')}.")
     return tuple(said)
 
 
 def _runs(study: Study) -> str:
     counts = {label: len(curves) for label, curves in study.of(study.measure.name).items()}
     if len(set(counts.values())) == 1:
-        return f"{next(iter(counts.values()))} runs of each algorithm"
+        return f"{counted(next(iter(counts.values())), 'run')} of each algorithm"
     return "Runs: " + ", ".join(f"{label} {n}" for label, n in counts.items())
 
 
@@ -174,8 +174,8 @@ def pairs(study: Study) -> Table:
     """Pairwise comparison after the full budget."""
     found = study.pairs(study.budget)
     note = (
-        f"{study.measure.label} after {study.budget:,} evaluations, in pairs of equal seeds: two-sided Wilcoxon signed-rank test, corrected by "
-        f"Holm over {len(found)} comparisons; A is the Vargha-Delaney probability that the first is better, ties counting half."
+        f"{study.measure.label} after {counted(study.budget, 'evaluation')}, in pairs of equal seeds: two-sided Wilcoxon signed-rank test, corrected by "
+        f"Holm over {counted(len(found), 'comparison')}; A is the Vargha-Delaney probability that the first is better, ties counting half."
     )
     notes = [note, *dict.fromkeys(f"No p-value: {pair.note}." for pair in found if pair.note)]
     rows = tuple(
@@ -201,9 +201,11 @@ def over_problems(kind: str, ranking: Ranking, config: CompareConfig) -> Table:
     return Table(f"Over problems, {kind} values", notes, ("algorithm", "mean rank"), rows)
 
 
-def markdown(found: Sequence[Table], verdicts: Sequence[str] = ()) -> str:
-    """The verdicts and all tables as Markdown; the best of a column is bold."""
+def markdown(found: Sequence[Table], verdicts: Sequence[str] = (), conditions: Sequence[str] = ()) -> str:
+    """The verdicts, the conditions and all tables as Markdown; the best of a column is bold."""
     parts = ["# Comparison\n\nWritten by `nas compare`.", *map(markdown_text, verdicts)]
+    if conditions:
+        parts.append("\n".join(("## Conditions\n", *(f"- {markdown_text(one)}" for one in conditions))))
     for table in found:
         plain = _escaped(table, markdown_text)
         texts = [list(line) for line in (plain.header, *_bold(plain, "**{}**".format))]

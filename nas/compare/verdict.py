@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.compare.analysis import Study
+from nas.compare.statistics import seeds_needed
+from nas.core.text import counted, listed
 
 
 def verdicts(studies: Sequence[Study]) -> list[str]:
@@ -19,13 +21,14 @@ def verdict(study: Study) -> str:
     ranking = study.ranking(study.budget)
     lead = int(np.argmin(ranking.ranks))
     best, ranks = ranking.names[lead], ranking.ranks
-    how = f"by {study.measure.label} after {study.budget:,} evaluations with {_counted(len(study.seeds), 'seed')}"
+    how = f"by {study.measure.label} after {counted(study.budget, 'evaluation')} with {counted(len(study.seeds), 'seed')}"
     if np.ptp(ranks) == 0:
         return f"all algorithms have the same mean rank {how}."
     alpha, said = study.config.alpha, f"{best} has the best mean rank ({ranks[lead]:.2f}) {how}"
     own = [pair for pair in study.pairs(study.budget) if best in (pair.first, pair.second)]
     if all(pair.p_holm is None for pair in own):
-        return f"{said}; these are too few seeds to test the differences."
+        needed = seeds_needed(len(study.labels), alpha)
+        return f"{said}; these are too few for the pairwise tests, which need at least {needed}."
     beaten = {
         pair.second if pair.first == best else pair.first
         for pair in own
@@ -34,13 +37,5 @@ def verdict(study: Study) -> str:
     won = [name for name in ranking.names if name in beaten]
     others = [name for name in ranking.names if name != best and name not in beaten]
     if won:
-        said += f" and is better than {_listed(won)} (corrected p below {alpha:g})"
-    return f"{said}; it is not shown to be better than {_listed(others)}." if others else f"{said}."
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        said += f" and is better than {listed(won)} (corrected p below {alpha:g})"
+    return f"{said}; it is not shown to be better than {listed(others)}." if others else f"{said}."

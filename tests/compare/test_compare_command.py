@@ -67,6 +67,30 @@ def test_a_comparison_is_made_reported_and_not_made_again(folder: Path, nas: Cal
     assert len(pd.read_csv(folder / "out" / "results" / "runs.csv")) == 6
 
 
+@pytest.mark.parametrize(("key", "value"), [("time", "training_second"), ("report", "{error: tset_error}")])
+def test_a_value_that_the_evaluator_lacks_is_named_after_the_first_run(
+    key: str, value: str, folder: Path, nas: Callable[..., Done]
+) -> None:
+    text = CONFIG.replace('"parts.py:noisy"}', f'"parts.py:noisy", {key}: {value}}}')
+    (folder / "compare.yaml").write_text(text, encoding="utf-8")
+    done = nas("compare", "compare.yaml")
+    assert done.code == 2, done.out
+    assert f"problem toy: {key}: the results have no" in done.err
+    assert "they have error, test_error, training_seconds, params. Correct the config" in done.err
+    assert len(list((folder / "out" / "runs").glob("*/*/*/summary.json"))) == 1
+    (folder / "compare.yaml").write_text(CONFIG, encoding="utf-8")
+    again = nas("compare", "compare.yaml")
+    assert again.code == 0, again.err
+    assert "4/4 runs" in again.out or "1 from before" in again.out
+
+
+def test_too_few_seeds_are_announced_once_before_the_runs(folder: Path, nas: Callable[..., Done]) -> None:
+    said = nas("compare", "compare.yaml").out
+    line = "2 seeds will be too few for the pairwise tests: 2 algorithms need at least 6 (--seeds 6)"
+    assert said.count(line) == 1
+    assert said.index(line) < said.index("toy: quality")
+
+
 def test_report_alone_runs_nothing(folder: Path, nas: Callable[..., Done]) -> None:
     done = nas("compare", "compare.yaml", "--report")
     assert done.code == 4
@@ -98,7 +122,7 @@ def test_runs_that_fail_end_the_command_with_their_reasons_and_the_others_are_re
     broken = "problems=[{name: toy, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:broken'}, {name: good, space: 'nas.testing.toy:ToySpace', objectives: [error], evaluator: 'parts.py:noisy'}]"
     done = nas("compare", "compare.yaml", "--set", broken, "--seeds", "1")
     assert done.code == 6
-    assert "2 runs failed and are missing from the report" in done.err
+    assert "2 runs failed and are missing from the report. All results so far are saved" in done.err
     assert "broken for good" in done.err
     assert set(pd.read_csv(folder / "out" / "results" / "runs.csv")["problem"]) == {"good"}
 

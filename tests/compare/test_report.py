@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from compare_parts import Compare, write_tiny_figures
+from compare_parts import Compare, make_runs, two_objectives, write_tiny_figures
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -110,7 +110,7 @@ def test_the_page_starts_with_the_verdicts_and_the_curves_and_ends_with_the_fact
         )
     ]
     assert places == sorted(places)
-    assert "too few seeds to test the differences" in text
+    assert "too few for the pairwise tests, which need at least 7" in text
     tables = (out / "results" / "tables.md").read_text(encoding="utf-8")
     assert tables.index("has the best mean rank") < tables.index("| algorithm")
 
@@ -139,11 +139,28 @@ def test_too_few_seeds_are_named_in_the_place_of_a_p_value(out: Path) -> None:
     assert pairs["note"].str.contains("too few seeds").all()
 
 
+def test_one_problem_one_seed_has_nothing_over_problems_and_no_plural(
+    comparison: Compare, tmp_path: Path
+) -> None:
+    found = comparison(
+        tmp_path, problems=[two_objectives()], algorithms=["moead", "random"], seeds=1, budget=10
+    )
+    make_runs(found)
+    write_report(found, lambda text: None)
+    made = (tmp_path / "results" / "tables.md", tmp_path / "results" / "tables.tex", tmp_path / "index.html")
+    for file in made:
+        text = file.read_text(encoding="utf-8")
+        assert "over problems" not in text.lower(), file.name
+        assert not re.search(r"\b1 (problems|seeds|runs|comparisons|points|blocks)\b", text), file.name
+    assert not [file for file in (tmp_path / "figures").iterdir() if "over_problems" in file.name]
+    assert set(pd.read_csv(tmp_path / "results" / "ranks.csv")["blocks"]) == {"seeds"}
+
+
 @pytest.mark.slow
 def test_a_partial_report_counts_the_missing_runs(made: Comparison, comparison: Compare, out: Path) -> None:
     more = comparison(made.out, seeds=5)
     assert write_report(more, lambda text: None).missing == 6
-    assert "6 of 30 runs are incomplete" in (out / "index.html").read_text(encoding="utf-8")
+    assert "Incomplete and omitted: 6 of 30 runs" in (out / "index.html").read_text(encoding="utf-8")
     write_report(made, lambda text: None)
 
 

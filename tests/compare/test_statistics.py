@@ -17,6 +17,7 @@ from nas.compare.statistics import (
     pairwise,
     ranking,
     ranks_of,
+    seeds_needed,
     signed_rank,
     vargha_delaney,
 )
@@ -178,3 +179,10 @@ def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
     low, high = ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert (mean - half, mean + half) == pytest.approx((low, high))
     assert np.isnan(mean_interval(values[:1])[1])
+
+
+def test_the_least_number_of_seeds_grows_slowly_with_the_algorithms() -> None:
+    assert [seeds_needed(k) for k in range(2, 7)] == [6, 7, 8, 9, 10]
+    values = np.arange(18.0).reshape(6, 3)
+    assert all(pair.p is None for pair in pairwise("abc", values))
+    assert all(pair.p is not None for pair in pairwise("ab", values[:, :2]))

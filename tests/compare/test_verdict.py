@@ -65,8 +65,14 @@ def test_without_any_difference_no_algorithm_is_called_better() -> None:
 
 def test_with_too_few_seeds_nothing_is_claimed() -> None:
     assert said(np.add(NOISE[:3], [0.5, 0.9, 0.4])).endswith(
-        "with 3 seeds; these are too few seeds to test the differences."
+        "with 3 seeds; these are too few for the pairwise tests, which need at least 7."
     )
+
+
+def test_six_seeds_of_three_algorithms_are_too_few_for_pairs_alone() -> None:
+    made = Made(np.add(NOISE[:6], [0.5, 0.9, 0.4]))
+    assert verdict(cast(Study, made)).endswith("too few for the pairwise tests, which need at least 7.")
+    assert made.ranking(100).p is not None
 
 
 def test_two_algorithms_have_a_verdict() -> None:
