@@ -23,8 +23,8 @@ def _of_problem(comparison: Comparison, part: ProblemPart) -> list[str]:
         if algorithm.label in single:
             name = algorithm.settings.get("objective") or problem.names[0]
             said.append(
-                f"{part.name}: {algorithm.label} optimises {name} alone; its other objectives are recorded, so it is no rival for a "
-                "front (scalarized-evolution optimises all of them)."
+                f"{part.name}: {algorithm.label} optimises {name} alone and records the other objectives; compare fronts with "
+                "scalarized-evolution, which optimises all of them."
             )
     cheap = [item.name for item in problem.objectives if item.cheap]
     knowing = [label for label, make in made.items() if getattr(make, "knows_costs", False)]

@@ -19,7 +19,7 @@ def test_an_algorithm_for_one_objective_is_stated_with_its_objective(
     two, one = two_objectives(name="cells"), one_objective()
     found = comparison(tmp_path, problems=[two, one], algorithms=[EVOLUTION, "moead"])
     (said,) = conditions(found)
-    assert said.startswith("cells: RE optimises error alone;")
+    assert said.startswith("cells: RE optimises error alone and records the other objectives")
     assert "scalarized-evolution" in said
     other = {**EVOLUTION, "objective": "params"}
     assert (

@@ -12,7 +12,7 @@ import pytest
 from engine_parts import Grid, Listed, Shuffled, interrupt_at, log_of, quick
 
 import nas
-from nas.core.errors import ArchitectureError, ConfigError, InfeasibleError, TooManyFailures
+from nas.core.errors import AlgorithmError, ConfigError, InfeasibleError, TooManyFailures
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Result, Status, Trial
 from nas.engine.loop import LoopSettings, Search, SearchState
@@ -314,5 +314,5 @@ def test_whole_numbers_of_other_types_are_genes_and_others_are_refused(tmp_path:
     assert list(found.history["architecture"]) == ["0-1-2-3-4-5"]
     again = nas.search(algorithm=asking(*np.arange(6)), out=tmp_path / "run", resume=True, **kwargs)
     assert list(again.history["architecture"]) == ["0-1-2-3-4-5"]
-    with pytest.raises(ArchitectureError, match="expected whole numbers as genes"):
+    with pytest.raises(AlgorithmError, match="expected whole numbers as genes"):
         nas.search(algorithm=asking(0.0, 1.0, 2.0, 3.0, 4.0, 5.0), **kwargs)
