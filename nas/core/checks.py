@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable
+from dataclasses import fields
+from numbers import Real
+from typing import TYPE_CHECKING
 
 from nas.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_NUMBER = re.compile(r"(int|float)(\|None)?")
+_NUMBERS = re.compile(r"tuple\[(int|float)(,(int|float|\.\.\.))*\](\|None)?")
 
 
 def did_you_mean(word: str, known: Iterable[str], similarity: float = 0.5) -> str:
@@ -62,6 +72,32 @@ def check_fraction(name: str, value: float) -> None:
     """Raise `ConfigError` unless the value lies in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigError(f"{name}: expected a number from 0 to 1, got {value!r}")
+
+
+def check_numbers(where: str, settings: DataclassInstance) -> None:
+    """Raise `ConfigError` unless every field annotated as a number, or as a tuple of numbers, holds one.
+
+    It checks types alone, so that later comparisons cannot fail; a whole number may be a float such as 5.0. The annotations are
+    texts, as `from __future__ import annotations` leaves them.
+    """
+    for field in fields(settings):
+        kind, value = str(field.type).replace(" ", ""), getattr(settings, field.name)
+        found = _NUMBER.fullmatch(kind) or _NUMBERS.fullmatch(kind)
+        if found is None or (value is None and kind.endswith("|None")):
+            continue
+        whole, several = found[1] == "int", kind.startswith("tuple")
+        values = value if several and isinstance(value, (list, tuple)) else (value,)
+        if (several and values is not value) or not all(is_number(one, whole) for one in values):
+            what = f"{'whole ' * whole}number"
+            what = f"a list of {what}s" if several else f"a {what}"
+            raise ConfigError(f"{where}: {field.name}: expected {what}, got {value!r}")
+
+
+def is_number(value: object, whole: bool = False) -> bool:
+    """Whether the value is a number, with `whole` a whole one (5.0 too); true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return not whole or (math.isfinite(value) and int(value) == value)
 
 
 def check_known(name: str, value: str, known: Collection[str]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from nas.core.checks import check_not_negative, did_you_mean
+from nas.core.checks import check_not_negative, check_numbers, did_you_mean
 from nas.core.errors import ConfigError
 from nas.core.lazy import Lazy
 from nas.core.records import Architecture
@@ -58,6 +58,7 @@ class Objective:
             )
         if self.noise is not None:
             check_not_negative(f"objective {self.name!r}: noise", self.noise)
+        check_numbers(f"objective {self.name!r}", self)
         if self.companions is not None:
             names = companion_names(self.companions, f"objective {self.name!r}: companions")
             object.__setattr__(self, "companions", names)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.core.checks import check_numbers
 from nas.core.errors import ConfigError
 from nas.core.records import FloatArray
 from nas.pareto.indicators import pareto_ranks
@@ -37,6 +38,7 @@ class Halving:
     eta: float = 3.0
 
     def __post_init__(self) -> None:
+        check_numbers("halving", self)
         if not 0 <= self.first <= self.last or self.last < 1:
             raise ConfigError(
                 f"halving: expected 0 <= first <= last and last of at least 1, got {self.first} and {self.last}"

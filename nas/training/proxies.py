@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nas.core.checks import check_known
+from nas.core.checks import check_known, check_numbers
 from nas.core.errors import ConfigError, DataError
 from nas.core.records import Architecture, FloatArray, Trial
 from nas.core.space import HasBuild, SearchSpace, can_build
@@ -51,6 +51,7 @@ class Proxies:
     )
 
     def __post_init__(self) -> None:
+        check_numbers("proxies", self)
         object.__setattr__(self, "names", tuple(self.names))  # lists come from YAML files
         if not can_build(self.space):
             raise ConfigError(

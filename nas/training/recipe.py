@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from nas.core.checks import is_number
 from nas.core.errors import ConfigError
 from nas.training.schedules import SCHEDULES
 
@@ -63,7 +64,7 @@ class Recipe:
             _within(name, getattr(self, name), low, high)
         for name in ("epochs", "batch_size", "max_pictures", "resolution"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+            if value is not None and not (is_number(value, whole=True) and value >= 1):
                 raise ConfigError(f"recipe: {name} must be a whole number of at least 1, not {value!r}")
 
 

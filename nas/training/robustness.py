@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nas.core.checks import check_whole
+from nas.core.checks import check_numbers, check_whole
 from nas.core.errors import ConfigError, DataError
 from nas.training.corruptions import CORRUPTIONS, corrupt_all
 from nas.training.corruptions.apply import SEVERITIES
@@ -41,6 +41,7 @@ class Robustness:
     white: int = 255
 
     def __post_init__(self) -> None:
+        check_numbers("robustness", self)
         object.__setattr__(self, "corruptions", tuple(self.corruptions))  # lists come from YAML files
         object.__setattr__(self, "severities", tuple(self.severities))
         for name, values, known in (

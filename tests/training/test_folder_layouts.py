@@ -45,6 +45,25 @@ def test_images_nested_too_deep_are_counted_and_named(tmp_path: Path):
     assert account.line().startswith("data: 10 images used; 6 files ignored: 6 nested too deep")
 
 
+def test_one_ignored_file_is_one_file(tmp_path: Path):
+    put(tmp_path, "a/", "b/", count=5)
+    (tmp_path / "a" / "notes.txt").write_text("no image")
+    assert (
+        Folder(str(tmp_path), resolution=4)
+        .load()
+        .account.line()
+        .startswith("data: 10 images used; 1 file ignored: ")
+    )
+
+
+def test_sizes_that_differ_are_not_skipped_so_the_check_does_not_advise_it(tmp_path: Path):
+    put(tmp_path, "a/", "b/", count=5)
+    Image.new("RGB", (9, 9)).save(tmp_path / "a" / "large.png")
+    lines = Folder(str(tmp_path), resolution=None).check().lines()
+    assert lines[-1] == "  1 damaged"
+    assert "different image sizes: set resolution" in lines[-2]
+
+
 SPLITS = [
     ("train", "val", "test"),
     ("train", "valid", "testing"),
@@ -235,7 +254,7 @@ def test_check_counts_what_would_be_skipped(tmp_path: Path):
     (tmp_path / "a" / "00.png").write_bytes(b"no image")
     refused, skipped = check(tmp_path), check(tmp_path, skip_damaged=True)
     assert not refused.ok
-    assert refused.lines()[-1] == "  1 damaged"
+    assert refused.lines()[-1] == "  1 damaged. Repair or remove them, or set skip_damaged: true"
     assert skipped.ok
     assert skipped.lines()[-1] == "  1 skipped"
     assert sum(map(sum, skipped.counts.values())) == 19

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from nas.core.errors import ConfigError
 
+REPAIR_OR_SKIP = "Repair or remove them, or set skip_damaged: true"
 NAMED = 3  # files of each reason that are named; the others are counted
 NOTICES = logging.getLogger("nas.data")  # printed by a command before it starts
 
@@ -48,7 +49,7 @@ class Account:
         found = list(self.notes)
         if self.ignored:
             total = sum(i.count for i in self.ignored)
-            found.append(f"{total:,} files ignored: {'; '.join(map(str, self.ignored))}")
+            found.append(f"{total:,} file{'s' * (total != 1)} ignored: {'; '.join(map(str, self.ignored))}")
         if self.skipped:
             first = "; ".join(f"{d.where}: {d.reason}" for d in self.skipped[:NAMED])
             more = "; ..." if len(self.skipped) > NAMED else ""
@@ -61,13 +62,17 @@ class Account:
         return f"data: {self.used:,} images used; {'; '.join(found)}" if found else ""
 
 
-def damage_lines(account: Account, damage: Sequence[Damage], skipping: bool, limit: int) -> list[str]:
-    """The end of a report: ignored files, at most `limit` damages spelt out, and the number of damages."""
+def damage_lines(
+    account: Account, damage: Sequence[Damage], skipping: bool, limit: int, advice: str = ""
+) -> list[str]:
+    """The end of a report: ignored files, at most `limit` damages spelt out, and the number of damages with the `advice` unless they are skipped."""
     word = "skipped" if skipping else "damaged"
     text = [f"  ignored: {ignored}" for ignored in account.ignored]
     text += [f"  {word}: {d.where}: {d.reason}" for d in damage[:limit]]
     text += [f"  and {len(damage) - limit} more"] if len(damage) > limit else []
-    return [*text, f"  {len(damage):,} {word}" if damage else "  nothing is damaged"]
+    if not damage:
+        return [*text, "  nothing is damaged"]
+    return [*text, f"  {len(damage):,} {word}{f'. {advice}' if advice and not skipping else ''}"]
 
 
 def value_of_an_image(images: int, error: float = 10.0) -> str:

@@ -95,7 +95,7 @@ class Splits:
 class DataReport:
     """The findings of `check`. `counts` maps a split to its images (or `counted` things) per class, as in `class_names`.
 
-    `account` gives the use of every file; with `skipping`, damaged files are skipped and the set can be used.
+    `account` gives the use of every file; with `skipping`, damaged files are skipped and the set can be used. `advice` says what to do about damage.
     """
 
     name: str
@@ -109,6 +109,7 @@ class DataReport:
     counted: str = "images"
     account: Account = field(default_factory=Account)
     skipping: bool = False
+    advice: str = ""
 
     @property
     def ok(self) -> bool:
@@ -128,7 +129,7 @@ class DataReport:
         if validation and self.counted == "images":
             text.append(f"  {value_of_an_image(validation)}")
         text += [f"  note: {note}" for note in self.account.notes]
-        end = damage_lines(self.account, self.damage, self.skipping, limit)
+        end = damage_lines(self.account, self.damage, self.skipping, limit, self.advice)
         return text + (end if self.found else [*end[:-1], f"  not found. {self.how_to_get}"])
 
 

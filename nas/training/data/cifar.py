@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from nas.core.checks import check_numbers
 from nas.core.errors import DataError
 from nas.training.data.base import (
     ByteArray,
@@ -153,6 +154,9 @@ class Cifar10:
     path: str
     validation: float = 0.1
     split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers("data", self)
 
     FORM: ClassVar[Form] = CIFAR10
 

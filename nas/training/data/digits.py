@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.core.checks import check_numbers
 from nas.training.data.base import (
     DataReport,
     IntArray,
@@ -28,6 +29,9 @@ class Digits:
     validation: float = 0.2
     test: float = 0.2
     split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers("data", self)
 
     def load(self) -> Splits:
         from sklearn.datasets import load_digits

@@ -11,8 +11,9 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from nas.core.checks import check_numbers
 from nas.core.errors import ConfigError, DataError
-from nas.training.data.account import Account, Damage, Ignored, complaint
+from nas.training.data.account import REPAIR_OR_SKIP, Account, Damage, Ignored, complaint
 from nas.training.data.base import (
     ByteArray,
     DataReport,
@@ -31,7 +32,7 @@ TYPICAL: dict[int, tuple[tuple[float, ...], tuple[float, ...]]] = {
     1: ((118.0,), (58.0,)),
     3: ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
-_ADVICE = "Repair or remove them, or set skip_damaged: true (nas data check lists all)"
+_ADVICE = f"{REPAIR_OR_SKIP} (nas data check lists all)"
 EXAMPLES = (".jpg", ".png", ".webp")
 T = TypeVar("T")
 THREADS = 4
@@ -57,6 +58,7 @@ class Reading:
     skip_damaged: bool = False
 
     def __post_init__(self) -> None:
+        check_numbers("data", self)
         if not isinstance(self.skip_damaged, bool):
             raise ConfigError(f"data: skip_damaged must be true or false, not {self.skip_damaged!r}")
         if self.channels not in CHANNELS:
@@ -219,7 +221,7 @@ def _account(listing: Listing, skipped: Sequence[Damage]) -> Account:
 
 def check_listing(listing: Listing, reading: Reading, report: DataReport) -> DataReport:
     """Complete `report`: decode every image once, keep none."""
-    damage, sizes = list(listing.damage), set()
+    damage, sizes, listing_faults = list(listing.damage), set(), listing.serious
     listing = listing.usable()
     good: list[int] = []
     for index, result in _decoded(_images(listing, reading)):
@@ -228,6 +230,7 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
         else:
             good.append(index)
             sizes.add(result.shape)
+    faulty = bool(listing_faults) or len(good) < len(listing.where)
     if reading.resolution is None and len(sizes) > 1:
         damage.append(Damage(report.where, f"{len(sizes)} different image sizes: set resolution"))
     counts = {}
@@ -249,16 +252,21 @@ def check_listing(listing: Listing, reading: Reading, report: DataReport) -> Dat
             len(good), listing.ignored, tuple(damage) if reading.skip_damaged else (), listing.notes
         ),
         skipping=reading.skip_damaged and bool(good),
+        advice=REPAIR_OR_SKIP if faulty and good else "",
     )
 
 
 class EncodedSource(ABC):
-    """A data set of encoded images that it lists; its fields include those of `Reading`."""
+    """A data set of encoded images that it lists; its fields include those of `Reading`. Raises `ConfigError` for wrong ones."""
 
     __slots__ = ()
     KIND: ClassVar[str]
     HOW: ClassVar[str]  # the expected layout
     path: str
+
+    def __post_init__(self) -> None:
+        check_numbers("data", self)  # type: ignore[arg-type]  # its subclasses are dataclasses
+        self._reading()
 
     @abstractmethod
     def listing(self) -> Listing:

@@ -36,6 +36,7 @@ class Folder(EncodedSource):
     skip_damaged: bool = False
 
     def __post_init__(self) -> None:
+        EncodedSource.__post_init__(self)  # super() fails in a dataclass with slots
         if self.labels is True:
             object.__setattr__(self, "labels", None)  # as the default: use an existing file
         if not (self.labels in (None, False) or (isinstance(self.labels, str) and self.labels)):

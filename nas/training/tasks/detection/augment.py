@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.core.checks import check_fraction
+from nas.core.checks import check_fraction, check_numbers
 from nas.core.errors import ConfigError
 
 
@@ -30,6 +30,7 @@ class Augmentation:
     colour: float = 0.3
 
     def __post_init__(self) -> None:
+        check_numbers("augmentation", self)
         object.__setattr__(self, "zoom", tuple(self.zoom))  # lists come from YAML files
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise ConfigError(

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from nas.core.checks import check_numbers
 from nas.core.errors import ConfigError
 from nas.training.tasks.detection.anchors import AnchorPlan, anchors
 from nas.training.tasks.detection.boxes import decode, suppress
@@ -153,6 +154,9 @@ class Reading:
     overlap: float = 0.45
     candidates: int = 400
     most: int = 200
+
+    def __post_init__(self) -> None:
+        check_numbers("detection: reading", self)
 
 
 @torch.no_grad()

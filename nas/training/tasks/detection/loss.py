@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nas.core.checks import check_numbers
 from nas.training.tasks.detection.boxes import encode, overlaps
 
 Outputs = tuple[Tensor, Tensor, Tensor]  # logits (b, n, classes + 1), offsets (b, n, 4), anchors (n, 4)
@@ -47,6 +48,9 @@ class MultiboxLoss:
     threshold: float = 0.5
     negatives: float = 3.0
     fewest: int = 8
+
+    def __post_init__(self) -> None:
+        check_numbers("detection: multibox", self)
 
     def __call__(self, outputs: Outputs, targets: Tensor) -> Tensor:
         """The loss of a batch; targets as in the module's docstring."""

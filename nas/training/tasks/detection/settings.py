@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.core.checks import check_known
+from nas.core.checks import check_known, check_numbers
 from nas.core.errors import ConfigError
 from nas.training.tasks.detection.anchors import AnchorPlan, spread
 
@@ -27,6 +27,7 @@ class HeadSettings:
     ratios: tuple[float, ...] = (2.0, 3.0)
 
     def __post_init__(self) -> None:
+        check_numbers("head", self)
         for key in ("strides", "scales", "ratios"):
             object.__setattr__(self, key, tuple(getattr(self, key)))  # lists come from YAML files
         check_known("head: name", self.name, HEAD_NAMES)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nas.core.checks import check_positive
+from nas.core.checks import check_numbers, check_positive
 from nas.core.errors import ConfigError, EvaluationError
 from nas.training.feed import Feed, Normalise, Prepared
 from nas.training.loop import Loss, Shard
@@ -89,6 +89,7 @@ class Detection:
     repeats: int = 1
 
     def __post_init__(self) -> None:
+        check_numbers("detection", self)
         check_positive("detection: repeats", self.repeats)
 
     def prepare(

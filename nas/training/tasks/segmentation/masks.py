@@ -10,9 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-from nas.core.checks import check_known
+from nas.core.checks import check_known, check_numbers
 from nas.core.errors import ConfigError, DataError
-from nas.training.data.account import Account, Damage, Ignored, complaint, damage_lines
+from nas.training.data.account import REPAIR_OR_SKIP, Account, Damage, Ignored, complaint, damage_lines
 from nas.training.data.base import ByteArray, IntArray, pixel_statistics
 from nas.training.data.decode import read_numbers, read_turned, to_array
 from nas.training.data.encoded import TYPICAL, decoded
@@ -60,6 +60,7 @@ class MaskReading:
     memory_mb: int = 1024
 
     def __post_init__(self) -> None:
+        check_numbers("data", self)
         check_known("data: damaged", self.damaged, WAYS)
         if not 0 <= self.validation < 1:
             raise ConfigError(
@@ -244,7 +245,7 @@ class MaskReport:
         text = [f"{self.name}: {len(self.shares)} classes; sizes {some or 'none'}"]
         text += [f"  {split}: {count} images" for split, count in self.counts.items()]
         text += [f"  {share:6.2f}% of the pixels: {name}" for name, share in self.shares.items()]
-        return text + damage_lines(self.account, self.damage, self.skipping, limit)
+        return text + damage_lines(self.account, self.damage, self.skipping, limit, REPAIR_OR_SKIP)
 
 
 def load_masks(listing: MaskListing, reading: MaskReading) -> MaskSplits:

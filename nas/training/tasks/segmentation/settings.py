@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.core.checks import check_known, check_positive
+from nas.core.checks import check_known, check_numbers, check_positive
 from nas.core.errors import ConfigError
 
 HEAD_NAMES = ("c1", "ppm")
@@ -29,6 +29,7 @@ class HeadSettings:
     auxiliary: bool = False
 
     def __post_init__(self) -> None:
+        check_numbers("head", self)
         check_known("head: name", self.name, HEAD_NAMES)
         if self.output_stride not in (8, 16, 32):
             raise ConfigError(f"head: output_stride: expected 8, 16 or 32, got {self.output_stride!r}")

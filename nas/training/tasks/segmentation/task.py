@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nas.core.checks import check_known, check_positive
+from nas.core.checks import check_known, check_numbers, check_positive
 from nas.core.errors import ConfigError, DataError, EvaluationError
 from nas.training.data.base import IntArray
 from nas.training.feed import Feed, Prepared
@@ -43,6 +43,7 @@ class Segmentation:
     test_mirror: bool = False
 
     def __post_init__(self) -> None:
+        check_numbers("task", self)
         object.__setattr__(self, "test_scales", tuple(self.test_scales))  # lists come from YAML files
         check_known("class_weights", self.class_weights, WEIGHTINGS)
         if not self.test_scales:

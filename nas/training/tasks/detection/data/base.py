@@ -296,4 +296,5 @@ def report(name: str, where: str, how: str, load: Callable[[], DetectionSplits])
         splits.skipped,
         "objects",
         splits.account,
+        advice="Repair or remove them; a search leaves them out unless skip_damaged is false",
     )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nas.core.checks import check_numbers
 from nas.core.errors import ConfigError, DataError
 from nas.training.data.account import way_of
 from nas.training.data.base import DataReport
@@ -53,6 +54,7 @@ class DetectionParquet:
             object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
         object.__setattr__(self, "damaged", way_of(self.damaged, self.skip_damaged))
         object.__setattr__(self, "skip_damaged", None)
+        check_numbers("data", self)
         check_settings(self.resolution, self.damaged)
 
     def load(self) -> DetectionSplits:

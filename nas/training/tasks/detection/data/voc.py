@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from nas.core.checks import check_numbers
 from nas.core.errors import ConfigError, DataError
 from nas.training.data.account import way_of
 from nas.training.data.base import DataReport
@@ -64,6 +65,7 @@ class VOC:
         object.__setattr__(self, "classes", tuple(self.classes))  # lists come from YAML files
         object.__setattr__(self, "damaged", way_of(self.damaged, self.skip_damaged))
         object.__setattr__(self, "skip_damaged", None)
+        check_numbers("data", self)
         check_settings(self.resolution, self.damaged)
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"data: classes: expected different names, got {self.classes}")
