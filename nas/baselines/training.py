@@ -45,6 +45,7 @@ class Prepared:
     networks: Mapping[str, Network]
     executor: Part
     excluded: Sequence[Baseline]
+    fitting: Sequence[str] = ()  # where none of a family fits: its widest network that does
 
 
 def prepare(
@@ -67,13 +68,39 @@ def prepare(
     narrow = _narrower(found[1], [name for name, _ in networks])
     if narrow:
         more = _sorted_out(given, terms, [*networks, *((name, name) for name in narrow)], task, remote)
-        extra = set(narrow) - set(_narrowest_needed(narrow, more[1]))
+        extra = set(narrow) - set(_widest_fitting(narrow, more[1]))
         fitting = {name: network for name, network in more[1].items() if name not in extra}
         found = more[0], fitting, [row for row in more[2] if row.network not in narrow]
     problem, fitting, excluded = found
     if problem is not None and fitting:
         check_ready(problem, remote=remote)
-    return Prepared(given, terms, problem, fitting, part, excluded)
+    return Prepared(
+        given,
+        terms,
+        problem,
+        fitting,
+        part,
+        excluded,
+        _fitting(given, terms, fitting, excluded, task, remote),
+    )
+
+
+def _fitting(
+    given: Given,
+    terms: Terms,
+    found: Mapping[str, Network],
+    excluded: Sequence[Baseline],
+    task: TaskSpec,
+    remote: bool,
+) -> list[str]:
+    """Of each family whose named networks all violate a limit, the widest network that fits; none for a family without one."""
+    families = {row.network.partition("@")[0] for row in excluded if row.values}
+    families -= {name.partition("@")[0] for name in found}
+    names = [f + width for f in FAMILIES if f in families for width in (*WIDTHS[::-1], *NARROW)]
+    names = [name for name in names if name not in {row.network for row in excluded}]
+    if not names:
+        return []
+    return _widest_fitting(names, _sorted_out(given, terms, [(n, n) for n in names], task, remote)[1])
 
 
 def _narrower(fitting: Mapping[str, Network], names: Sequence[str]) -> list[str]:
@@ -84,7 +111,7 @@ def _narrower(fitting: Mapping[str, Network], names: Sequence[str]) -> list[str]
     return [family + width for family in families for width in NARROW]
 
 
-def _narrowest_needed(narrow: Sequence[str], fitting: Mapping[str, Network]) -> list[str]:
+def _widest_fitting(narrow: Sequence[str], fitting: Mapping[str, Network]) -> list[str]:
     """Of each family the widest of these networks that fits."""
     found: dict[str, str] = {}
     for name in narrow:  # from wide to narrow

@@ -117,6 +117,11 @@ def _report(run: Path, prepared: Prepared, flags: Flags, say: Any) -> None:
                 output().print(f"  {row.label}: {row.reason}", style="yellow", highlight=False)
         if found.answer:
             output().print(found.answer, highlight=False)
+    if prepared.fitting:
+        networks = [word for name in prepared.fitting for word in ("--network", name)]
+        say(
+            f"Within the limits: {', '.join(prepared.fitting)}. Train with: {command('nas', 'baseline', run, *networks)}"
+        )
     for line in _files(run, found):
         say(line)
     try:

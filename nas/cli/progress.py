@@ -93,6 +93,7 @@ class LogLines:
         self._every = RepeatingTimer(LOG_S, self.say)
         self._said: set[str] = set()  # surrogate lines already printed
         self._explained = False
+        self._ended_at: tuple[int, ...] | None = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -100,18 +101,22 @@ class LogLines:
         self._every.start()
 
     def last(self) -> None:
-        """Print a line."""
-        self.say()
+        """Print the last line; later calls of `say`, while the results are written, print nothing unless a result came."""
+        self.say(last=True)
 
     def stop(self) -> None:
         self._every.stop()
 
-    def say(self) -> None:
+    def say(self, last: bool = False) -> None:
         """Print a line."""
         standing = self._now()
         if standing is None:
             return
+        state = (standing.evaluated, standing.failed, standing.front_size)
         with self._lock:
+            if state == self._ended_at:
+                return
+            self._ended_at = state if last else None
             output().print(line(standing))
             judged = surrogate_lines(standing)
             for text, reliable in judged:

@@ -427,11 +427,12 @@ def _report(
     written = result.out is not None and (result.out / HISTORY_CSV).is_file()
     table = f"{HISTORY_CSV} and history.parquet" if written else "history.parquet"
     shown = "" if page is None else f"  {page}  all results on one page, opens offline\n"
-    console.print(
-        f"Results:\n{shown}  {out}/plots/        plots of the front, the hypervolume and all evaluations\n"
-        f"  {out}/front.csv     the table above; print it with {command('nas', 'front', out)}\n"
-        f"  {out}/{table}  every evaluation{further}"
-    )
+    if not result.front.empty:
+        shown += (
+            f"  {out}/plots/        plots of the front, the hypervolume and all evaluations\n"
+            f"  {out}/front.csv     the table above; print it with {command('nas', 'front', out)}\n"
+        )
+    console.print(f"Results:\n{shown}  {out}/{table}  every evaluation{further}")
     sys.stdout.flush()
 
 

@@ -97,7 +97,7 @@ def is_number(value: object, whole: bool = False) -> bool:
     """Whether the value is a number, with `whole` a whole one (5.0 too); true and false are none."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return not whole or (math.isfinite(value) and int(value) == value)
+    return not whole or (math.isfinite(value) and math.floor(value) == value)
 
 
 def check_known(name: str, value: str, known: Collection[str]) -> None:

@@ -103,6 +103,21 @@ class Objective:
         return -1.0 if self.maximize else 1.0
 
 
+def exclusions_text(excluded: Mapping[str, int]) -> str:
+    """The numbers of excluded architectures by reason, a limit or a phrase, such as `98 did not meet madds <= 1e+06`."""
+    return ", ".join(
+        f"{number:,} {'did not meet ' * _is_limit(reason)}{reason}" for reason, number in excluded.items()
+    )
+
+
+def _is_limit(reason: str) -> bool:
+    try:
+        Limit.parse(reason)
+    except ConfigError:
+        return False
+    return True
+
+
 OBJECTIVES: dict[str, Objective] = {
     "error": Objective("error", "%", best=0.0),
     "accuracy": Objective("accuracy", "%", maximize=True, best=100.0),

@@ -18,7 +18,15 @@ from nas.core.errors import ConfigError, InfeasibleError, NasError
 from nas.core.evaluator import Evaluate, HasForSpace, HasReports, HasTask, companions_of, takes_choices
 from nas.core.interrupts import is_interrupt
 from nas.core.measure import Measure
-from nas.core.objectives import OBJECTIVES, AnyObjective, Limit, Objective, objective, sampling_name
+from nas.core.objectives import (
+    OBJECTIVES,
+    AnyObjective,
+    Limit,
+    Objective,
+    exclusions_text,
+    objective,
+    sampling_name,
+)
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
@@ -307,7 +315,7 @@ class Problem:
 
         The message counts the reasons, and names the settings that the limits follow from.
         """
-        counts = ", ".join(f"{number:,} {reason}" for reason, number in self.excluded.items())
+        counts = exclusions_text(self.excluded)
         sources = [limit.source for limit in self.all_limits if limit.source]
         remedy = "Loosen the limits" if any(not limit.source for limit in self.all_limits) else ""
         if sources:

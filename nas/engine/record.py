@@ -144,6 +144,8 @@ def conclude(
             else {}
         ),
     }
+    if ended not in ("finished", "exhausted"):  # the time since the last result counts too
+        extra["seconds"] = round(state.seconds, 3)
     if original := original_values(plan.identity):
         extra["original"] = {**_of_whole(problem, state), **original}
     front = state.settle_expected()

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nas.core.errors import ConfigError
+from nas.core.objectives import exclusions_text
 from nas.core.text import command
 from nas.core.versions import versions
 from nas.core.yaml_text import dump_yaml
@@ -217,7 +218,7 @@ def _facts(source: Source, curve: Curve | None) -> list[tuple[str, str]]:
     excluded = dict(source.excluded)
     checked = excluded.pop("checked", 0)
     if excluded:
-        by_reason = ", ".join(f"{n:,} {reason}" for reason, n in excluded.items())
+        by_reason = exclusions_text(excluded)
         facts.append(("Excluded before training", f"of {checked:,} checked architectures: {by_reason}"))
     return facts
 

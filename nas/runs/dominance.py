@@ -14,7 +14,7 @@ from nas.runs.baselines import Baseline
 from nas.runs.run_folder import RunTable
 
 NAMED = 6  # networks that a sentence names
-_NONE = "No network was trained: each violates a limit of the run, or does not fit its data."
+_NONE = "No network was trained: each violates a limit of the run, or does not fit its data. Name smaller ones, such as mobilenet_v3_small@0.1 or a function of yours."
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,38 @@ def test_a_limit_of_the_run_applies_and_narrower_networks_stand_for_the_default_
     assert ready.excluded[0].reason == "madds <= 600000 (it has 1.76858e+06)"
     named = prepare(given, terms_of(given), names_of(["mobilenet_v2"]))
     assert (dict(named.networks), len(named.excluded)) == ({}, 1)  # only what was asked for
+    assert named.fitting == []  # no width of the family is small enough
+    small = prepare(
+        given, terms_of(given), names_of(["mobilenet_v3_small", "mobilenet_v3_large@0.5", "mobilenet_v2"])
+    )
+    assert small.fitting == ["mobilenet_v3_large@0.05", "mobilenet_v3_small@0.2"]
+    assert ready.fitting == []  # they are trained already
+
+
+def test_where_no_network_is_within_the_limits_the_command_names_one_that_is(
+    command: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from nas.cli import baselines
+    from nas.config.schema import SearchConfig
+
+    def limited(*given: Any) -> Any:
+        terms = terms_of(*given)
+        config = SearchConfig(**{**terms.config.model_dump(), "limits": ["madds <= 600000"]})
+        return replace(terms, config=config)
+
+    from nas.baselines.from_run import terms_of
+
+    monkeypatch.setattr(baselines, "terms_of", limited)
+    done = command("baseline", "runs/a", "--network", "mobilenet_v3_small")
+    said = " ".join(done.out.split())
+    assert "No network was trained: each violates a limit of the run" in said
+    assert "Name smaller ones" in said
+    assert (
+        "Within the limits: mobilenet_v3_small@0.2. Train with: nas baseline runs/a --network mobilenet_v3_small@0.2"
+        in said
+    )
 
 
 def test_an_objective_of_the_space_alone_is_left_out_with_a_word(command: Run, folder: Path) -> None:

@@ -85,6 +85,19 @@ def test_a_log_explains_tau_once_and_at_its_first_report(capsys: pytest.CaptureF
     ]
 
 
+def test_the_last_line_comes_once_while_the_results_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    states = [RunStatus(Heading("toy", "random", 0, 9), evaluated=9)]
+    lines = progress.LogLines(lambda: states[-1])
+    lines.say()
+    lines.last()
+    lines.say()  # the timer, while plots are drawn
+    lines.last()  # a result that cost no evaluation
+    assert capsys.readouterr().out.count("9/9 evaluated") == 2
+    states.append(replace(states[-1], evaluated=10))
+    lines.say()
+    assert capsys.readouterr().out.count("10/9 evaluated") == 1
+
+
 def test_a_log_has_a_line_a_minute() -> None:
     assert progress.LOG_S == 60.0
 
