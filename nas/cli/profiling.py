@@ -38,6 +38,7 @@ class Steps:
     batch: int = 0
     where: str = ""
     reason: str = ""
+    of: str = ""  # the only network that was timed; "": random ones
 
     @property
     def mean(self) -> float:
@@ -76,7 +77,9 @@ def run_profile(
     share = None if drawn is None or not known else drawn.within(known)
     found, infeasible = _meeting(problem, share, known, seed)
     steps = (
-        Steps(reason="no network meets the limits") if infeasible else _steps(subject, drawn, samples, seed)
+        Steps(reason="no network meets the limits")
+        if infeasible
+        else _steps(subject, drawn, samples, seed, found)
     )
     estimate = _estimate(subject, steps, budget)
     if as_json:
@@ -146,8 +149,8 @@ def _meeting(
     return (None if found is None else problem.space.format(found)), None
 
 
-def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int) -> Steps:
-    """Time training steps of the networks at the quartiles."""
+def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int, only: str | None = None) -> Steps:
+    """Time training steps of the networks at the quartiles, or of `only` one, where no random one meets the limits."""
     space = subject.space
     if not can_build(space):
         return Steps(reason="the space builds no networks")
@@ -159,6 +162,8 @@ def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int) -> St
     chosen = drawn.at_quartiles(
         next((n for n in ("madds", "params") if n in drawn.costs), next(iter(drawn.costs)))
     )
+    if only is not None:
+        chosen = [space.parse(only)] * len(QUARTILES)
     evaluator = subject.evaluator
     batch = (Recipe() if evaluator is None else evaluator.recipe).batch_size
     threads, device = getattr(evaluator, "threads", 1), getattr(evaluator, "device", None) or "cpu"
@@ -169,7 +174,7 @@ def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int) -> St
         }
     except NasError as error:
         return Steps(reason=str(error))
-    return Steps(tuple(sorted(times[a] for a in chosen)), batch, where)
+    return Steps(tuple(sorted(times[a] for a in chosen)), batch, where, of=only or "")
 
 
 def _estimate(subject: Subject, steps: Steps, budget: int | None) -> Estimate | None:
@@ -223,7 +228,7 @@ def _print_drawn(subject: Subject, drawn: Drawn, steps: Steps, seed: int) -> Non
         view.add_column(title, justify="right", no_wrap=True)
     for name in drawn.costs:
         view.add_row(name, *[_cell(v) for v in drawn.quartiles(name).values()])
-    if steps.seconds:
+    if steps.seconds and not steps.of:
         view.add_row(f"ms per training step, batch {steps.batch}", *[_ms(s) for s in steps.seconds])
     say(view)
     first = next(iter(drawn.costs))
@@ -268,13 +273,14 @@ def _print_time(steps: Steps, estimate: Estimate | None, budget: int | None) -> 
             else f" A search of {budget:,} networks needs the data: set --data, or --config."
         )
         say(
-            f"A training step takes {_ms(steps.mean)} ms on average (batch {steps.batch}, {steps.where}).{more}"
+            f"A training step {'of this network ' * bool(steps.of)}takes {_ms(steps.mean)} ms {'' if steps.of else 'on average '}(batch {steps.batch}, {steps.where}).{more}"
         )
     else:
         say(
             f"A search of {estimate.budget:,} networks trains for about {duration(estimate.seconds)}, one at a time: "
             f"{_ms(steps.mean)} ms a step x {estimate.steps:,} steps an epoch x {estimate.epochs} epochs "
-            f"({steps.where}). Workers divide this time; a search may prefer larger or smaller networks than random ones."
+            f"({steps.where}{', of the network that the descent finds' * bool(steps.of)}). Workers divide this time; "
+            f"a search may prefer larger or smaller networks{' than ' + ('this one' if steps.of else 'random ones')}."
         )
 
 
@@ -301,6 +307,7 @@ def _as_json(
         ends = drawn.at_quartiles(next(iter(drawn.costs)))
         found["smallest"], found["largest"] = space.format(ends[0]), space.format(ends[-1])
     found["step_seconds"] = dict(zip(QUARTILES, steps.seconds, strict=True)) if steps.seconds else None
+    found["timed"] = steps.of or None  # the only network behind step_seconds
     found["batch"] = steps.batch or None
     if share is not None:
         found["limits"] = list(map(str, limits))

@@ -38,6 +38,7 @@ def list_targets(as_json: bool) -> None:
         )
     output().print(table)
     output().print(
+        "A target without the key device measures latencies on this machine, whatever its name. "
         "Copy one to change it: a config names its file with the key target; docs/deployment.md describes the keys."
     )
 

@@ -269,6 +269,42 @@ def cost(c):
     assert "A descent to the limits finds p0=" in said
 
 
+def test_the_network_within_the_limits_is_timed_where_no_random_one_is(
+    folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+import nas
+from torch import nn
+
+space = nas.Space("rare", {f"p{i}": nas.Integer(0, 9) for i in range(12)})
+
+
+@space.build
+def build(c, *, num_classes, in_channels):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
+
+
+@space.cost
+def cost(c):
+    return {"params": sum(c.values()), "madds": 1}
+"""
+    written(folder, source)
+    timed = []
+
+    def step_seconds(space, architecture, *given):
+        timed.append(sum(architecture.genes))
+        return 0.25
+
+    monkeypatch.setattr("nas.training.passes.step_seconds", step_seconds)
+    done = nas_command("space", "profile", "my.py:space", "--samples", "30", "--limit", "params <= 3")
+    assert done.code == 0, done.all
+    assert len(timed) == 1
+    assert timed[0] <= 3
+    said = " ".join(done.out.split())
+    assert "A training step of this network takes 250 ms (batch" in said
+    assert "ms per training step" not in said
+
+
 def test_a_space_without_networks_or_costs_has_a_profile(folder: Path, nas_command) -> None:
     written(folder, NO_NETWORKS)
     done = nas_command("space", "profile", "my.py:space")

@@ -107,7 +107,7 @@ def test_your_own_images_become_a_classifier(folder: Path, command: Run) -> None
         assert done.code == 0, done.all
         ran.append(words[0])
     assert ran == ["data", "space", "search", "front", "export"]
-    assert (pd.read_csv("runs/photos/front.csv")["madds"] <= 10e6).all()
+    assert (pd.read_csv("runs/photos/front.csv")["madds"] <= 50e6).all()
     (exported,) = Path("runs/photos/export").glob("*/classify.py")
     image = str(next(Path("images/cat").iterdir()).resolve())
     done = run_script(exported, image)
