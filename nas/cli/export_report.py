@@ -21,7 +21,9 @@ def report(exported: Exported, made: Made) -> None:
     """Print the scores and the files of an export."""
     for name, scores in (("validation", made.validation), ("test", made.test)):
         if scores is not None:
-            values = ", ".join(f"{key} {value:.4g}" for key, value in scores.values.items())
+            values = ", ".join(
+                f"{key} {value:.4g}" for key, value in scores.shown(len(made.images.class_names)).items()
+            )
             say(f"  {name}: {values} ({scores.images:,} images)")
     if exported.onnx_random is not None:
         real = "" if exported.onnx_real is None else f", on real ones {exported.onnx_real:.1e}"

@@ -124,7 +124,10 @@ class ClassificationCommand(TaskCommand):
     scores = ScoreText(
         "error",
         "validation_error",
-        lambda score: f"error {score.error:.2f}%, top-5 error {score.top5_error:.2f}%",
+        lambda score: (
+            f"error {score.error:.2f}%"
+            + f", top-5 error {score.top5_error:.2f}%" * (len(score.class_errors) > 5)  # else always 0
+        ),
         lambda score: score.class_errors,
         absent="no image",
     )

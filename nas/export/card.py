@@ -75,16 +75,18 @@ def _numbers(facts: Facts) -> str:
         ("test", made.test, "measured once, after all choices"),
     )
     for name, scores, remark in split:
-        rows += list(_score_rows(name, scores, remark))
+        rows += list(_score_rows(name, scores, remark, len(made.images.class_names)))
     if made.test is None and made.weights != UNTRAINED:
         rows.append(("test", "not measured", "the data have no test images"))
     return "## Numbers\n\n" + table(("", "value", "how"), rows)
 
 
-def _score_rows(split: str, scores: Scores | None, remark: str) -> Iterator[tuple[str, str, str]]:
+def _score_rows(
+    split: str, scores: Scores | None, remark: str, classes: int
+) -> Iterator[tuple[str, str, str]]:
     if scores is None:
         return
-    for name, value in scores.values.items():
+    for name, value in scores.shown(classes).items():
         text = f"{value:.4f}" if name in _PLAIN else f"{value:.2f}%"
         yield f"{split} {name.replace('_', ' ')}", text, f"{scores.images:,} images, {remark}"
 

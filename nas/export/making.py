@@ -109,12 +109,19 @@ class Training:
     settings: FullSettings
 
 
+TOP = 5  # guesses of the top-5 error
+
+
 @dataclass(frozen=True)
 class Scores:
     """Scores on a split by name (percent, except the loss), and the number of images."""
 
     values: Mapping[str, float]
     images: int
+
+    def shown(self, classes: int) -> dict[str, float]:
+        """The values without the top-5 error, if it is 0 by definition: for 5 classes or fewer."""
+        return {n: v for n, v in self.values.items() if n != "top5_error" or classes > TOP}
 
 
 @dataclass(frozen=True)
