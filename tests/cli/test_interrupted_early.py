@@ -29,7 +29,7 @@ def test_no_table_and_no_plots_are_named_and_the_time_is_that_of_the_search(
     said = capsys.readouterr().out
     assert "Interrupted; all results are saved: 0 evaluated, 0 failed, 960 s" in said
     assert "front.csv" not in said
-    assert "plots" not in said
+    assert "plots/" not in said
     assert "history.parquet" in said
 
 
