@@ -162,7 +162,7 @@ def test_the_plot_shows_tau_coverage_and_model_changes(folder: str | None, tmp_p
     assert line.get_xydata().tolist() == [[t, judgement(t)["tau"]] for t in (5, 10, 15, 20, 25, 30)]
     assert [text.get_text() for text in tau.texts] == ["gp/onehot", "ridge/pairs"]
     assert [text.xy[0] for text in tau.texts] == [5, 20]
-    assert coverage.lines[-1].get_ydata()[1:].tolist() == [0.88] * 5
+    assert coverage.lines[-1].get_ydata()[1:].tolist() == [88.0] * 5
 
 
 def test_a_plot_of_two_surrogates_has_a_row_for_each() -> None:
