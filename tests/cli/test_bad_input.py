@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nas.core.errors import AlgorithmError
+
 FUNCTION = "objectives=[error, {name: latency, cheap: true, function: 'parts.py:%s'}]"
 WRONG = [
     # arguments after `nas search search.yaml`, exit code, message
@@ -233,5 +235,5 @@ def test_too_many_failures_leave_files_and_a_run_that_continues_once_fixed(folde
 
 def test_an_environment_variable_shows_the_traceback(folder: Path, nas_command, monkeypatch) -> None:
     monkeypatch.setenv("NAS_TRACEBACK", "1")
-    with pytest.raises(AttributeError, match="integer"):
+    with pytest.raises(AlgorithmError, match="integer"):
         nas_command("search", "search.yaml", "--space", "parts.py:Sampleless")

@@ -68,7 +68,7 @@ def test_resuming_after_a_change_names_the_file_and_needs_the_flag(
     sys.modules.pop("helper", None)
     done = nas_command("search", "--resume", "run", "--budget", "24")
     assert done.code == 4
-    assert done.sentence.startswith(f"Error: {file} changed since this run was started")
+    assert f"Error: {file} changed since this run was started" in done.sentence
     assert "--accept-changed-code" in done.sentence
     assert (own / "run" / "front.csv").read_bytes() == before
     done = nas_command("search", "--resume", "run", "--budget", "24", "--accept-changed-code")

@@ -82,9 +82,9 @@ def search(
 
     Without CONFIG, the built-in config of the space is used. Ctrl-C stops the run without losing results; `--resume` continues it.
     """
-    from nas.cli.console import output
+    from nas.cli.console import errors
 
-    output().print("Loading PyTorch and Ray ...")  # up to half a minute on a busy machine
+    errors().print("Loading PyTorch and Ray ...")  # up to half a minute on a busy machine
     from nas.cli.searching import Flags, run_search
 
     wanted = {"tensorboard": tensorboard, "mlflow": mlflow, "wandb": wandb}
