@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from decoded import Decoded, decode
 from equal_cost import STUDIES, Variant
+from resumed import Rows
 from study import HERE, PLANS
 
 from nas.compare.statistics import mean_interval
@@ -27,7 +28,7 @@ from nas.core.errors import ConfigError, NasError
 from nas.training.judging import put_weights
 from nas.training.robustness import Robustness
 
-PICTURES = 1000
+IMAGES = 1000
 OURS, OTHER = "multiplexed", "plain"
 COLUMNS = ["budget", "method", "seed", "corruption", "severity", "error"]
 
@@ -44,13 +45,13 @@ def trained(variants: Sequence[Variant], seeds: int, weights: Path) -> list[tupl
 
 
 def errors_of(
-    variant: Variant, seed: int, weights: Path, data: Decoded, pictures: int = PICTURES
+    variant: Variant, seed: int, weights: Path, data: Decoded, images: int = IMAGES
 ) -> pd.DataFrame:
     """The rows of a network: severity 0 is the error on the same images, not corrupted."""
     network = variant.build()
     put_weights(network, weights)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    how = Robustness(pictures=pictures)
+    how = Robustness(pictures=images)
     device = torch.device("cpu")
     found = {("none", 0): how.clean_error(network, data, "test", None, device)}
     found |= how.errors(network, data, "test", None, device)
@@ -92,25 +93,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     plan = PLANS["paired"]
     wanted = trained(STUDIES["spatial"](plan.setting), plan.seeds["spatial"], given.weights)
-    given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "corrupted.csv"
-    frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
-    done = set(frame[["budget", "method", "seed"]].itertuples(index=False, name=None))
+    table = Rows(given.out / "corrupted.csv", COLUMNS)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="multiplexing-") as folder:
         decode(given.data, Path(folder), {plan.setting.side}, plan.train, plan.test)
         data = Decoded(folder, plan.setting.side)
         for variant, seed, weights in wanted:
-            if (variant.budget, variant.method, seed) in done:
+            if table.has(variant, seed):
                 continue
             rows = errors_of(variant, seed, weights, data)
-            rows.to_csv(file, mode="a", header=not file.exists(), index=False, lineterminator="\n")
-            frame = pd.concat([frame, rows]) if len(frame) else rows
+            table.add(rows)
             print(
                 f"{variant.name}, seed {seed}: {rows['error'][rows['severity'] > 0].mean():.2f}% under corruption",
                 flush=True,
             )
-    text = summary(frame)
+    text = summary(table.frame)
     (given.out / "corrupted.md").write_text(f"# Errors on corrupted images\n\n{text}\n", encoding="utf-8")
     print(text)
 

@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from decoded import Decoded, decode
 from equal_cost import STUDIES, Variant
+from resumed import Rows
 from runs import Mode, Task
 from study import HERE, PLANS
 
@@ -135,22 +136,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE / "paired")
     given = parser.parse_args(arguments)
     plan = PLANS["paired"]
-    given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "transferred.csv"
-    frame = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
-    done = set(frame[["budget", "method", "seed"]].itertuples(index=False, name=None))
+    table = Rows(given.out / "transferred.csv", COLUMNS)
     with tempfile.TemporaryDirectory(prefix="multiplexing-") as folder:
         decode(given.data, Path(folder), {plan.setting.side}, plan.train, plan.test)
         source = Decoded(folder, plan.setting.side)
         for seed in given.seeds:
             for variant in STUDIES["spatial"](plan.setting):
-                if (variant.budget, variant.method, seed) in done:
+                if table.has(variant, seed):
                     continue
                 rows = rows_of(variant, seed, source, given.runs)
-                rows.to_csv(file, mode="a", header=not file.exists(), index=False, lineterminator="\n")
-                frame = pd.concat([frame, rows]) if len(frame) else rows
+                table.add(rows)
                 print(rows.to_string(index=False, header=False), flush=True)
-    text = summary(frame)
+    text = summary(table.frame)
     (given.out / "transferred.md").write_text(f"# Transfer to other classes\n\n{text}\n", encoding="utf-8")
     print(text)
 

@@ -22,7 +22,7 @@ from nas.core.objectives import Limit
 from nas.core.problem import Problem
 from nas.core.records import Result, Status, Trial
 from nas.core.task_spec import TaskSpec
-from nas.core.text import duration, one_line
+from nas.core.text import counted, duration, one_line
 from nas.engine.plan import check_ready
 from nas.engine.search_state import trial_seed
 from nas.engine.settle import settled
@@ -200,9 +200,7 @@ def train(prepared: Prepared, say: Say = lambda line: None) -> list[Baseline]:
     if missing:
         epochs = prepared.terms.epochs
         done = f"; {known} are trained already" if known else ""
-        say(
-            f"Training {len(missing)} network{'s' * (len(missing) != 1)} for {epochs} epoch{'s' * (epochs != 1)} each{done}"
-        )
+        say(f"Training {counted(len(missing), 'network')} for {counted(epochs, 'epoch')} each{done}")
         _train(prepared, missing, rows, say)
     return rows.all()
 

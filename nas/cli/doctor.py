@@ -20,7 +20,7 @@ from rich.text import Text
 
 from nas.cli.console import output, print_json
 from nas.cli.installation import Needed, needed, supported_python
-from nas.core.text import command
+from nas.core.text import command, counted
 from nas.core.tracebacks import summarize_exception
 
 OK, NOTE, MISSING = "ok", "note", "missing"
@@ -274,7 +274,7 @@ def _holds(folder: Path) -> str:
     if (folder / "meta.json").is_file():
         return f"{folder}: an imported table"
     files = len(list(folder.rglob("*.parquet")))
-    return f"{folder}: {files} Parquet file{'s' * (files != 1)}"
+    return f"{folder}: {counted(files, 'Parquet file')}"
 
 
 def _print(findings: list[Finding]) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from nas.algorithms.importance import Importances
 from nas.cli.console import output
+from nas.core.text import counted
 from nas.report.importance import Unknown, run_importances
 from nas.report.sources import read_source
 
@@ -63,7 +64,7 @@ def _print(one: Importances) -> None:
     output().print(view)
     if len(one.parameters) > _ROWS:
         left = len(one.parameters) - _ROWS
-        output().print(f"{left} less important parameter{'s' * (left > 1)}: --json lists all")
+        output().print(f"{counted(left, 'less important parameter')}: --json lists all")
     if not one.reliable:
         output().print(Text("The predictions are not reliable, and so are the shares", style="yellow"))
 

@@ -23,7 +23,7 @@ from nas.core.objectives import Limit, Objective
 from nas.core.problem import Problem
 from nas.core.records import RESERVED
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost
-from nas.core.text import duration
+from nas.core.text import counted, duration
 from nas.spaces.profiling import QUARTILES, Drawn, Share, draw, parameter_rows
 
 _ROWS = 60  # printed parameters
@@ -167,7 +167,7 @@ def _steps(subject: Subject, drawn: Drawn | None, samples: int, seed: int, only:
     evaluator = subject.evaluator
     batch = (Recipe() if evaluator is None else evaluator.recipe).batch_size
     threads, device = getattr(evaluator, "threads", 1), getattr(evaluator, "device", None) or "cpu"
-    where = f"{device}, {threads} thread{'s' * (threads != 1)}"
+    where = f"{device}, {counted(threads, 'thread')}"
     try:
         times = {
             a: step_seconds(space, a, subject.task, batch, threads, device) for a in dict.fromkeys(chosen)

@@ -15,6 +15,7 @@ from rich.text import Text
 from nas.cli.console import output as output
 from nas.core.objectives import Objective
 from nas.core.plugins import registry
+from nas.core.text import counted
 from nas.runs.expected import ENDS
 from nas.runs.original import difference_text
 from nas.runs.run_folder import RunTable
@@ -48,7 +49,7 @@ def _front_table(
         if len(front) <= ROWS
         else front.iloc[[round(i * (len(front) - 1) / (ROWS - 1)) for i in range(ROWS)]]
     )
-    title = f"Pareto front: {len(front)} architecture{'s' * (len(front) != 1)}" + (
+    title = f"Pareto front: {counted(len(front), 'architecture')}" + (
         f", {ROWS} shown" if len(front) > ROWS else ""
     )
     view = architecture_table(title, table.objectives, by)

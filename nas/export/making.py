@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nas.core.errors import ConfigError, DataError
 from nas.core.space import SearchSpace, can_build, for_task, parsed
 from nas.core.task_spec import TaskSpec
+from nas.core.text import counted
 from nas.engine.kept_weights import weights_entry
 from nas.engine.plan import TASK
 from nas.export.load_network import load_network, run_config
@@ -203,7 +204,7 @@ def from_kept(run: Run, chosen: Pick) -> Made:
         network,
         *spec_and_examples(prepared),
         weights=KEPT,
-        story=f"The weights are those of the search: {epochs(count)} with its short recipe, seed "
+        story=f"The weights are those of the search: {counted(count, 'epoch')} with its short recipe, seed "
         f"{entry['seed']}. They served to compare networks; `nas export --train` trains fully.",
         data=Described.of(evaluator.data),
         recipe=dataclasses.asdict(recipe) | {"epochs": count},
@@ -244,7 +245,7 @@ def from_training(run: Run, chosen: Pick, training: Training, folder: Path) -> M
         network.eval(),
         *spec_and_examples(prepared),
         weights=TRAINED,
-        story=f"The weights are from a full training: {epochs(recipe.epochs)} with {training.name}, seed "
+        story=f"The weights are from a full training: {counted(recipe.epochs, 'epoch')} with {training.name}, seed "
         f"{training.settings.seed}, {_begun(space)}, without the weights of the search.",
         data=Described.of(training.data),
         recipe=dataclasses.asdict(recipe),
@@ -296,11 +297,6 @@ def _sides(space: Any, architecture: Any, resolution: int | None) -> tuple[int, 
     if size is None:
         raise ConfigError(f"space {space.name!r} does not define its image size; set --resolution")
     return size
-
-
-def epochs(count: int) -> str:
-    """The number of epochs as text."""
-    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _scores(score: Scored) -> Scores:

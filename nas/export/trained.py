@@ -12,7 +12,8 @@ from torch import nn
 
 from nas.core.errors import DataError
 from nas.core.json_text import read_json
-from nas.export.making import TRAINED, Described, Made, Scores, epochs
+from nas.core.text import counted
+from nas.export.making import TRAINED, Described, Made, Scores
 from nas.export.standalone import ImageSpec
 
 _FOLDERS = re.compile(r"""(['"])/(?:[^'"]*/)?([^/'"]*)\1""")  # of a path within a text form
@@ -64,7 +65,7 @@ class Trained:
             sizes=sizes,
             recipe=dict(recipe),
             data=Described(data.split("(")[0], _FOLDERS.sub(r"\1\2\1", data)),
-            story=f"The weights are from a full training by `nas train`: {epochs(int(result['epochs']))}, seed "
+            story=f"The weights are from a full training by `nas train`: {counted(int(result['epochs']), 'epoch')}, seed "
             f"{config['seed']}.",
             validation=_scores(result.get("last"), "validation_", sizes["validation"]),
             test=_scores(result.get("test"), "", sizes["test"]),

@@ -15,7 +15,7 @@ from nas.core.files import absolute, make_folder
 from nas.core.json_text import read_json
 from nas.core.records import FloatArray
 from nas.core.task_spec import TaskSpec
-from nas.core.text import duration
+from nas.core.text import counted, duration
 from nas.runs.files import ORIGINAL
 from nas.runs.original import WEIGHTS, original_file
 from nas.training import weights
@@ -47,7 +47,7 @@ def train_original(
     """
     folder = absolute(run) / ORIGINAL
     _check_same(folder, named)
-    say(f"Training the original network: {recipe.epochs} epoch{'s' * (recipe.epochs != 1)}, in {folder}")
+    say(f"Training the original network: {counted(recipe.epochs, 'epoch')}, in {folder}")
 
     def built(**sizes: Any) -> nn.Module:
         torch.manual_seed(stream(seed, 0))

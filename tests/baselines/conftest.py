@@ -34,13 +34,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def pictures() -> None:
-    """For tests of the picture and the page, which take longer than a small training."""
+def drawn() -> None:
+    """For tests of the plot and the page, which take longer than a small training."""
 
 
 @pytest.fixture(autouse=True)
-def without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "pictures" not in request.fixturenames:
+def without_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "drawn" not in request.fixturenames:
         monkeypatch.setattr("nas.baselines.compare.write_baselines_plot", lambda *given: None)
         monkeypatch.setattr("nas.report.writing.write_report", lambda run: Path(run) / "report.html")
 

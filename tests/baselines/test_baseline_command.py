@@ -28,7 +28,7 @@ TWO = ("--network", "my_net.py:make_model", "--network", TINY)
 
 
 def test_networks_are_trained_and_compared_and_the_run_stays_as_it_is(
-    command: Run, folder: Path, pictures: None
+    command: Run, folder: Path, drawn: None
 ) -> None:
     before, meta = read_history(folder)
     done = command("baseline", "runs/a", *TWO)

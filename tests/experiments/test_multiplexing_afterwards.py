@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from multiplexing_parts import random_images
 
 from nas.core.errors import ConfigError
 
@@ -28,19 +29,8 @@ TINY = study.Plan(
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the two names of CIFAR-10's files, 80 random images, and the plan of one pair of networks."""
-    rng = np.random.default_rng(0)
-    splits = decoded.Splits(
-        decoded.MemoryPictures(rng.integers(0, 256, (60, 3, 32, 32), dtype=np.uint8), np.arange(60) % 10),
-        decoded.MemoryPictures(rng.integers(0, 256, (0, 3, 32, 32), dtype=np.uint8), np.arange(0)),
-        decoded.MemoryPictures(rng.integers(0, 256, (20, 3, 32, 32), dtype=np.uint8), np.arange(20) % 10),
-        decoded.NAMES,
-        (127.0,) * 3,
-        (70.0,) * 3,
-    )
-    monkeypatch.setattr(decoded.Parquet, "load", lambda self: splits)
+    random_images(tmp_path, 32, monkeypatch)
     monkeypatch.setitem(study.PLANS, "paired", TINY)
-    for name in decoded.FILES:
-        (tmp_path / name).touch()
     return tmp_path
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from multiplexing_parts import random_images
 
 from nas.core.errors import ConfigError, DataError
 from nas.training.zero_cost import Batch, madds, params
@@ -126,23 +127,12 @@ def test_all_networks_of_a_seed_come_before_the_next_seed() -> None:
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of 60 images, and a plan with two small networks for them."""
-    rng = np.random.default_rng(0)
-    splits = decoded.Splits(
-        decoded.MemoryPictures(rng.integers(0, 256, (60, 3, 16, 16), dtype=np.uint8), np.arange(60) % 10),
-        decoded.MemoryPictures(rng.integers(0, 256, (0, 3, 16, 16), dtype=np.uint8), np.arange(0)),
-        decoded.MemoryPictures(rng.integers(0, 256, (20, 3, 16, 16), dtype=np.uint8), np.arange(20) % 10),
-        decoded.NAMES,
-        (127.0,) * 3,
-        (70.0,) * 3,
-    )
-    monkeypatch.setattr(decoded.Parquet, "load", lambda self: splits)
+    random_images(tmp_path, 16, monkeypatch)
     monkeypatch.setitem(STUDIES, "spatial", lambda setting: equal_cost.spatial_study(setting)[:2])
     monkeypatch.setitem(STUDIES, "channel", lambda setting: [])
     tiny_plan = study.Plan(Setting(16, 1), 40, None, 20, 0.05, {"spatial": 1, "channel": 1}, 1, ".")
     monkeypatch.setitem(study.PLANS, "small", tiny_plan)
     monkeypatch.setattr(study, "ProcessPoolExecutor", InThisProcess)
-    for name in decoded.FILES:
-        (tmp_path / name).touch()
     return tmp_path
 
 

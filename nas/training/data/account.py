@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nas.core.errors import ConfigError
+from nas.core.text import counted
 
 REPAIR_OR_SKIP = "Repair or remove them, or set skip_damaged: true"
 NAMED = 3  # files of each reason that are named; the others are counted
@@ -49,7 +50,7 @@ class Account:
         found = list(self.notes)
         if self.ignored:
             total = sum(i.count for i in self.ignored)
-            found.append(f"{total:,} file{'s' * (total != 1)} ignored: {'; '.join(map(str, self.ignored))}")
+            found.append(f"{counted(total, 'file')} ignored: {'; '.join(map(str, self.ignored))}")
         if self.skipped:
             first = "; ".join(f"{d.where}: {d.reason}" for d in self.skipped[:NAMED])
             more = "; ..." if len(self.skipped) > NAMED else ""
