@@ -36,7 +36,9 @@ define install
 	@echo "Installing into $(VENV): $(2) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
-	@$(PIP) --config-settings editable_mode=compat --editable '$(1)'
+	@$(PIP) --editable '$(1)'
+	@# Also as a path: beside a clone in a folder named nas, Python would take the folder for the package.
+	@echo '$(CURDIR)' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/clone.pth"
 	@touch $@
 endef
 
