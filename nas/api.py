@@ -23,7 +23,7 @@ from nas.engine.initial import AnyArchitectures
 from nas.engine.loop import LoopSettings
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, named_algorithm
 from nas.engine.record import SearchResult
-from nas.engine.run import SearchSpec, run
+from nas.engine.run import SearchSpec, check_spec, run
 from nas.engine.settle import settled
 from nas.engine.stopping import AnyRules, stop_rules
 from nas.engine.warm_start import AnySource
@@ -211,15 +211,30 @@ def shrink(
     def parts_of(space: SearchSpace, evaluate: Evaluate) -> Parts:
         return with_deployment(space, as_objectives(objectives), evaluate, limits, target)
 
+    def problem_of(space: SearchSpace, evaluate: Evaluate) -> Problem:
+        parts = parts_of(space, evaluate)
+        return Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
+
+    def check(space: SearchSpace, evaluate: Evaluate) -> None:
+        given = search_arguments
+        check_spec(
+            SearchSpec(
+                problem=problem_of(space, evaluate),
+                algorithm=named_algorithm(given.get("algorithm", DEFAULT_ALGORITHM)),
+                algorithm_settings=given.get("algorithm_settings"),
+                executor=executor_factory(given.get("executor", "serial"), given.get("executor_settings"))[0],
+                loop=replace(_loop(given.get("loop")), evaluations=budget, seed=seed),
+                initial=given.get("initial") or (),
+            )
+        )
+
     say = logging.getLogger("nas.data").warning
-    space, evaluator = shrinking_parts(own, say, lambda *of: parts_of(*of).evaluate)
+    space, evaluator = shrinking_parts(own, say, lambda *of: parts_of(*of).evaluate, check)
     given = search_arguments.pop("initial", None)
     if given is None and not resume:
         from nas.shrinking.start import starting_texts
 
-        parts = parts_of(space, evaluator)
-        problem = Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
-        given = starting_texts(settled(problem), budget)
+        given = starting_texts(settled(problem_of(space, evaluator)), budget)
     return search(
         space,
         objectives,

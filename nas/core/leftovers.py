@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from nas.core.text import printable
@@ -15,6 +16,17 @@ from nas.core.text import printable
 _EVALUATES = ("nas.executors.serial", "nas.executors.simulated")  # loaded if candidates may have run here
 _GRACE_S = 2.0
 _CLOCK_S = 2.0  # possible error of a process's start time
+_kept: set[int] = set()  # children that callbacks started, such as the service of Weights & Biases
+
+
+@contextlib.contextmanager
+def children_stay() -> Iterator[None]:
+    """Children that this thread starts within are not leftovers of candidates; they end by themselves."""
+    before = _children_now()
+    try:
+        yield
+    finally:
+        _kept.update(_children_now() - before)
 
 
 class Leftovers:
@@ -66,7 +78,7 @@ class Leftovers:
         ended = []
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process().children():
-                if child.pid not in self._children and child.create_time() >= self._begun - _CLOCK_S:
+                if child.pid not in self._children | _kept and child.create_time() >= self._begun - _CLOCK_S:
                     for process in [child, *child.children(recursive=True)]:
                         with contextlib.suppress(psutil.Error):
                             helper = any("resource_tracker" in part for part in process.cmdline())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nas.core.errors import ConfigError
 from nas.core.interrupts import is_interrupt
+from nas.core.leftovers import children_stay
 from nas.core.records import Result, Trial
 from nas.core.text import class_name
 from nas.core.tracebacks import summarize_exception
@@ -112,7 +113,8 @@ class Callbacks:
     def _each(self, call: Callable[[Callback], None]) -> None:
         for place, callback in enumerate(self._all):
             try:
-                call(callback)
+                with children_stay():
+                    call(callback)
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt) or is_interrupt(error):
                     raise

@@ -97,6 +97,11 @@ def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> Sea
         return _run_checked(_checked(spec), on_ready)
 
 
+def check_spec(spec: SearchSpec) -> None:
+    """Raise the errors that a new search raises before its first evaluation, such as a budget below the initial design."""
+    prepare(replace(spec, out=None, keep_weights=False), None)
+
+
 def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:
     """Resolve the task, make the plan, record it, then search."""
     base = spec.base or absolute(".")

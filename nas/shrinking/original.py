@@ -47,7 +47,7 @@ def train_original(
     """
     folder = absolute(run) / ORIGINAL
     _check_same(folder, named)
-    say(f"Training the original network: {counted(recipe.epochs, 'epoch')}, in {folder}")
+    say(f"Training the original network: {counted(recipe.epochs, 'epoch')} (set by train), in {folder}")
 
     def built(**sizes: Any) -> nn.Module:
         torch.manual_seed(stream(seed, 0))

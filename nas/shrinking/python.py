@@ -62,11 +62,15 @@ class Asked:
 
 
 def shrinking_parts(
-    asked: Asked, say: Say, measured: Callable[[Any, TuningEvaluator], Any]
+    asked: Asked,
+    say: Say,
+    measured: Callable[[Any, TuningEvaluator], Any],
+    check: Callable[[Any, TuningEvaluator], None],
 ) -> tuple[Any, TuningEvaluator]:
     """The space of the smaller networks and their evaluator; trains the original network where it has no weights.
 
-    `measured` returns, for a space and an evaluator, the evaluator that also measures the other objectives of the search.
+    `measured` returns, for a space and an evaluator, the evaluator that also measures the other objectives of the search;
+    `check` raises where a search with them cannot start, and is called before the original network is trained.
 
     Raises `ConfigError` and `DataError` before any training for a network, weights or limits that do not fit.
     """
@@ -93,6 +97,7 @@ def shrinking_parts(
     space = shrinkable(network, task, asked.keep, say=say)
     check_limits(space, asked.limits)
     if not kept and weights is None and not isinstance(asked.model, nn.Module):
+        check(space, _tuning(asked, space, source))
         network = _trained(asked, build, source, recipe_of_original(asked.train, recipe), say)
         space = space.with_weights(network)
     elif asked.train is not None:
@@ -153,6 +158,13 @@ def _trained(asked: Asked, build: Callable[[], nn.Module], data: Any, recipe: An
         return train_original(build, named, data, recipe, Path(folder), **more)
 
 
+def _tuning(asked: Asked, space: Any, data: Any) -> TuningEvaluator:
+    """The evaluator without values of the original network."""
+    evaluator = make("evaluator", tuning, {**asked.training, "data": data}, "tuning", space=space)
+    assert isinstance(evaluator, TuningEvaluator)
+    return evaluator
+
+
 def _evaluator(
     asked: Asked,
     space: Any,
@@ -162,9 +174,7 @@ def _evaluator(
     measured: Callable[[Any, TuningEvaluator], Any],
 ) -> TuningEvaluator:
     """The evaluator with the values of the original network, which `keep` writes to the run's folder."""
-    settings = {**asked.training, "data": data}
-    evaluator = make("evaluator", tuning, settings, "tuning", space=space)
-    assert isinstance(evaluator, TuningEvaluator)
+    evaluator = _tuning(asked, space, data)
     if kept and asked.out is not None:
         values = kept_values(asked.out)
     else:

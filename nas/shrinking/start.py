@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.config.assemble import make_problem
+from nas.config.assemble import assemble, make_problem
 from nas.config.schema import SearchConfig, check_config
 from nas.core.errors import ConfigError
 from nas.core.files import absolute
 from nas.core.problem import Problem
 from nas.core.space import SearchSpace
 from nas.core.task_spec import TaskSpec
+from nas.engine.run import check_spec
 from nas.engine.settle import settled
 from nas.runs.files import check_new
 from nas.shrinking.from_config import SHRINKABLE, TUNED, tuning_recipe
@@ -43,8 +44,8 @@ def prepared(
     recipe `space.train` and reports progress to `say`; evaluates it; writes `out/original/original.pt`. The initial design becomes
     the whole network and the uniform ones within the limits, unless the config has one.
 
-    Raises `ConfigError` and `DataError`, before any training, for a network or weights that do not fit the data, and for a limit
-    that no candidate meets.
+    Raises `ConfigError` and `DataError`, before any training, for a network or weights that do not fit the data, a limit that no
+    candidate meets, and settings with which the search cannot start.
     """
     check_new(absolute(out))
     settings = dict(config.space.settings)
@@ -63,6 +64,8 @@ def prepared(
     space = shrinkable(network, task, settings.get("keep") or (), settings.get("resolutions"), say=say)
     check_limits(space, config.limits)
     if settings.get("weights") is None:
+        sized = _with_space(config, {**settings, **task.as_json()})
+        check_spec(assemble(sized, base, problem=make_problem(sized, base, space)))
         evaluator = {} if config.evaluator is None else config.evaluator.settings
         network = train_original(
             lambda: built_model(settings["model"], task, base),
@@ -94,6 +97,13 @@ def _with_resolution(config: SearchConfig, model: AnyModel, base: Path | None) -
     if recipe is not None:
         plain["evaluator"]["recipe"] = recipe
     return check_config(plain)
+
+
+def _with_space(config: SearchConfig, settings: Mapping[str, Any]) -> SearchConfig:
+    """The config with these settings of its space."""
+    return check_config(
+        {**config.model_dump(mode="json"), "space": {"name": config.space.name, **settings}}
+    )
 
 
 def _data(config: SearchConfig, settings: Mapping[str, Any]) -> tuple[TaskSpec, Any, Recipe]:

@@ -173,7 +173,7 @@ NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
 
 
 ENDING = """
-import multiprocessing, sys, threading, time
+import multiprocessing, subprocess, sys, threading, time
 import nas.core.leftovers as leftovers
 leftovers._EVALUATES, leftovers._GRACE_S = ("sys",), 0.05
 
@@ -184,14 +184,20 @@ if __name__ == "__main__":
         threading.Thread(target=time.sleep, args=(600,), name="left-behind").start()
     if sys.argv[1] in ("process", "both"):
         multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+    if sys.argv[1] == "callback":
+        with leftovers.children_stay():
+            child = subprocess.Popen(["sleep", "600"])
     try:
         sys.exit(3)
     finally:
         left.end()
+        if sys.argv[1] == "callback":
+            assert child.poll() is None
+            child.kill()
 """
 
 
-@pytest.mark.parametrize("what", ["thread", "process", "both", "nothing"])
+@pytest.mark.parametrize("what", ["thread", "process", "both", "callback", "nothing"])
 def test_leftovers_are_named_and_ended_and_the_exit_code_stays(what: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ENDING, what], capture_output=True, text=True, timeout=PATIENCE_S
@@ -199,7 +205,7 @@ def test_leftovers_are_named_and_ended_and_the_exit_code_stays(what: str) -> Non
     assert (done.returncode, done.stdout) == (3, "work is done\n"), done.stderr
     assert ("the thread 'left-behind'" in done.stderr) == (what in ("thread", "both"))
     assert ("process " in done.stderr) == (what in ("process", "both"))
-    assert (done.stderr == "") == (what == "nothing")
+    assert (done.stderr == "") == (what in ("callback", "nothing"))
 
 
 @pytest.mark.slow

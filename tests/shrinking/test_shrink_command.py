@@ -293,3 +293,21 @@ def test_missing_arguments_are_named(command: Run, folder: Path) -> None:
     assert "--out is missing" in command("shrink", "my_net.py:make_model", "--data", "digits").sentence
     assert "--data is missing" in command("shrink", "my_net.py:make_model", "--out", "x").sentence
     assert "remove MODEL" in command("shrink", "resnet18", "--resume", "x").sentence
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--algorithm", "nsga2"], "fewer than the 10 of the initial design of nsga2"),
+        (["--set", "initial=[resolution=8]"], "initial"),
+        (["--set", "stop={stalled: none}"], "stalled"),
+    ],
+)
+def test_a_search_that_cannot_start_is_refused_before_the_original_is_trained(
+    command: Run, folder: Path, more: list[str], said: str
+) -> None:
+    new = ("--budget", "5", "--out", "runs/smaller")
+    done = command("shrink", "my_net.py:make_model", *SHORT, *new, *more)
+    assert done.code != 0
+    assert said in done.sentence
+    assert not Path("runs/smaller/original").exists()

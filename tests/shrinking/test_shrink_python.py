@@ -135,3 +135,20 @@ def test_a_folder_with_a_run_is_refused_before_any_training(trained: Plain, tmp_
 
     with pytest.raises(HistoryError, match="already holds a run"):
         nas.shrink(never, out=tmp_path / "run", **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"algorithm": "nsga2", "budget": 5}, "fewer than the 10 of the initial design of nsga2"),
+        ({"algorithm": "nsga"}, "unknown"),
+        ({"initial": ["width=1"]}, "initial"),
+        ({"loop": {"halving": {"first": 2, "last": 1}}}, "halving"),
+    ],
+)
+def test_a_search_that_cannot_start_is_refused_before_the_original_is_trained(
+    tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        nas.shrink(Plain, out=tmp_path / "run", **{**QUICK, **wrong})
+    assert not (tmp_path / "run").exists()
