@@ -15,6 +15,7 @@ from nas.core.cost_timing import affordable
 from nas.core.problem import Problem
 from nas.core.records import Architecture
 from nas.core.space import HasEnumeration, HasVariation, allowed_genes
+from nas.core.text import exact
 
 EXACT_CALLS = 50  # exact values that one proposal may compute when costs are slow
 _DESCENDED = 4  # times as many for a descent to the limits, where random architectures break them
@@ -261,7 +262,7 @@ class Candidates:
         if least > 0 and closest is not None and not self._seen:
             values = problem.cheap_values(closest)
             nearest = ", ".join(
-                f"{x.objective} = {values[x.objective]:g}"
+                f"{x.objective} = {exact(values[x.objective])}"
                 for x in problem.all_limits
                 if x.objective in values
             )

@@ -17,11 +17,12 @@ from nas.baselines.training import prepare, train
 from nas.config.schema import Part
 from nas.core.errors import ConfigError, HistoryError
 from nas.core.files import absolute
+from nas.core.text import counted
 from nas.report.plots import write_baselines_plot
+from nas.report.sources import Source, read_source
 from nas.runs.baselines import Baseline, as_table, read_baselines
 from nas.runs.code_of_strangers import allow_in_python
 from nas.runs.dominance import Verdict, answer, verdicts
-from nas.runs.reading import load_run
 from nas.runs.run_folder import RunTable
 
 _LOG = logging.getLogger("nas.data")
@@ -121,10 +122,19 @@ def compared(folder: Path, terms: Terms, rows: Sequence[Baseline] | None = None)
 
     Raises `HistoryError` on a disk error.
     """
-    table, _ = load_run(folder)
+    source = read_source(folder)
+    table = source.table
     rows = read_baselines(folder) if rows is None else rows
     try:
         plot = write_baselines_plot(folder, table, rows)
     except OSError as error:
         raise HistoryError(f"{folder / 'plots'}: cannot be written: {error}") from error
-    return Comparison(table, rows, verdicts(table, rows), answer(table, rows), terms, plot)
+    said = [sentence for sentence in (answer(table, rows), _so_far(source)) if sentence]
+    return Comparison(table, rows, verdicts(table, rows), " ".join(said), terms, plot)
+
+
+def _so_far(source: Source) -> str:
+    """That the front is not final, of a search that runs or was interrupted."""
+    if source.state in ("finished", "exhausted"):
+        return ""
+    return f"The search has not ended: the front is that of {counted(len(source.table.told), 'evaluation')}."

@@ -56,8 +56,9 @@ def prepare(
 ) -> Prepared:
     """Make the networks for the run's data, and check data, executor and files; trains nothing.
 
-    A network that does not fit the data, or violates a limit that is known before training, is among the `excluded`. Raises `DataError` for data that cannot be read or changed since the run, `ConfigError` for an unusable
-    executor, `ForeignFileError` for files in the way.
+    A listed network that does not fit the data, and one that violates a limit that is known before training, is among the `excluded`. Raises `DataError`
+    for data that cannot be read or changed since the run, `ConfigError` for an unusable executor, and for a function or an architecture
+    that gives no network for the data, `ForeignFileError` for files in the way.
     """
     part = _executor(given, executor)
     make_executor(part, given.base)
@@ -138,6 +139,8 @@ def _sorted_out(
             network.cost()
             fitting[name] = network
         except (ConfigError, DataError) as error:
+            if not isinstance(item, str) or ":" in item:  # code of the user, or a text of an architecture
+                raise type(error)(f"network {name}: {error}") from error
             excluded.append(_not_trained(name, f"does not fit the data: {one_line(str(error), 300)}", terms))
     if not fitting:
         return None, {}, excluded

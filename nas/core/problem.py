@@ -30,6 +30,7 @@ from nas.core.objectives import (
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status
 from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
 from nas.core.task_spec import TaskSpec
+from nas.core.text import exact
 from nas.core.tracebacks import summarize_exception
 
 
@@ -373,7 +374,7 @@ class Problem:
         if values is None or not self._cheap_limits:
             return ""
         return "; ".join(
-            reason if value is None else f"{reason} (it has {value:g})"
+            reason if value is None else f"{reason} (it has {exact(value)})"
             for reason, value in self._reasons(architecture, values, self._cheap_limits)
         )
 

@@ -166,6 +166,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def exact(value: float) -> str:
+    """A number as text, whole ones with all digits: 1768576; 0.25."""
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:g}"
+
+
 def listed(names: Sequence[str]) -> str:
     """At least one name as text: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -29,7 +29,8 @@ def summarize_exception(error: BaseException) -> str:
         return one_line(f"{class_name(error)}: {error.msg} ({error.filename}, line {error.lineno})", _LIMIT)
     message = one_line(message_of(error))
     said = class_name(error) + (f": {message}" if message else "")
-    frames = traceback.extract_tb(error.__traceback__)
+    # without the call of `called`, the innermost frame where a function does not take its arguments
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     own = [f for f in frames if is_own(f.filename)]
     if not frames:
         return said

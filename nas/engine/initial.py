@@ -13,6 +13,7 @@ from nas.core.errors import ConfigError, NasError
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation
 from nas.core.space import HasNamedArchitectures, SearchSpace
+from nas.core.text import exact
 from nas.core.tracebacks import summarize_exception
 
 AnyArchitecture = Architecture | str | int | Sequence[int] | Mapping[str, Any]
@@ -112,7 +113,7 @@ def _broken_limits(architecture: Architecture, problem: Problem) -> str:
     """The cheap limits that it violates, with its values."""
     values = problem.cheap_values(architecture)
     broken = [x for x in problem.all_limits if x.objective in values and x.excess(values[x.objective]) > 0]
-    return ", ".join(f"the limit {x} (it has {x.objective} = {values[x.objective]:g})" for x in broken)
+    return ", ".join(f"the limit {x} (it has {x.objective} = {exact(values[x.objective])})" for x in broken)
 
 
 class InitialFirst(Algorithm):

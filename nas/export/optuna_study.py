@@ -22,6 +22,7 @@ INSTALL = "pip install 'multiobjective-nas[optuna]'"
 MARK = "nas_run"  # user attribute of a study that this module wrote: the run's folder
 _EXAMPLE = "sqlite:///study.db"
 _TABLE = "studies"  # in every database of Optuna
+_UNFINISHED = " (unfinished export)"  # end of a study's name while it is written
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ def export_study(
     trials = optuna_trials(source)
     with _quiet(optuna), _explained(shown):
         place = optuna.storages.RDBStorage(storage)
-        if name in optuna.get_all_study_names(place):
-            _remove(optuna, place, name, shown, overwrite)
-        _write(optuna, place, name, source, trials)
+        names = optuna.get_all_study_names(place)
+        if name in names:
+            _check_replaceable(optuna, place, name, shown, overwrite)
+        unfinished = name + _UNFINISHED
+        if unfinished in names:
+            optuna.delete_study(study_name=unfinished, storage=place)
+        _write(optuna, place, unfinished, source, trials)
+        if name in names:  # only now, when the new one is complete
+            optuna.delete_study(study_name=name, storage=place)
+        _rename(place, unfinished, name)
     states = Counter(trial.state.name.lower() for trial in trials)
     return ExportedStudy(name, shown, dict(states))
 
@@ -76,8 +84,8 @@ def _write(optuna: Any, place: Any, name: str, source: Source, trials: list[Any]
         raise
 
 
-def _remove(optuna: Any, place: Any, name: str, shown: str, overwrite: bool) -> None:
-    """Remove an earlier export. Raises `ConfigError` for a study that is to stay."""
+def _check_replaceable(optuna: Any, place: Any, name: str, shown: str, overwrite: bool) -> None:
+    """Raise `ConfigError` for a study that is to stay."""
     if not overwrite:
         raise ConfigError(
             f"{shown} has a study {name!r} already; choose another with --name, or replace an earlier export with --overwrite"
@@ -86,7 +94,14 @@ def _remove(optuna: Any, place: Any, name: str, shown: str, overwrite: bool) -> 
         raise ConfigError(
             f"{shown}: study {name!r} was not written by this command and is kept; choose another with --name"
         )
-    optuna.delete_study(study_name=name, storage=place)
+
+
+def _rename(place: Any, old: str, new: str) -> None:
+    """Rename a study, for which Optuna has no function."""
+    sql = import_module("sqlalchemy")
+    with place.engine.begin() as connection:
+        named = sql.text("UPDATE studies SET study_name = :new WHERE study_name = :old")
+        connection.execute(named, {"new": new, "old": old})
 
 
 def _package() -> Any:

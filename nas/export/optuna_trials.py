@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from nas.core.records import RESERVED, Status
 from nas.core.text import printable
+from nas.engine.heartbeat import read_heartbeat
 from nas.export.optuna_distributions import OptunaParameter, optuna_parameters, values_of_row
 from nas.report.sources import Source
 from nas.runs.run_folder import RunTable
@@ -30,12 +31,14 @@ _LONGEST = 2_000  # characters of a reason
 def optuna_trials(source: Source) -> list[FrozenTrial]:
     """One trial per result of a warm start and per trial of the run, in this order.
 
-    Complete with measured values; pruned below the highest budget of the search; failed; running without a told result. Parameters that are
-    inactive are absent. Budget, seed, further values and the reason of a failure are user attributes; `front` marks our front.
+    Complete with measured values; pruned below the highest budget of the search; failed; without a told result running on a worker of a search that runs
+    now, else waiting. Parameters that are inactive are absent. Budget, seed, further values and the reason of a failure are user attributes; `front` marks our front.
     """
     table = source.table
     parameters = optuna_parameters(source.declared, table.parameters, (table.imported, table.frame))
-    make = _Trials(table, parameters)
+    pulse = read_heartbeat(source.folder)
+    working = pulse.workers if pulse is not None and (pulse.here or pulse.elsewhere) else ()
+    make = _Trials(table, parameters, {work.trial for work in working})
     rows = [*_rows(table.imported), *_rows(table.frame)]
     return [make.trial(number, row) for number, row in enumerate(rows)]
 
@@ -43,9 +46,11 @@ def optuna_trials(source: Source) -> list[FrozenTrial]:
 class _Trials:
     """Makes the trials of one run."""
 
-    def __init__(self, table: RunTable, parameters: Mapping[str, OptunaParameter]) -> None:
+    def __init__(
+        self, table: RunTable, parameters: Mapping[str, OptunaParameter], working: Set[int | None]
+    ) -> None:
         self._optuna = import_module("optuna.trial")
-        self._table, self._parameters = table, parameters
+        self._table, self._parameters, self._working = table, parameters, working
         self._names = [o.name for o in table.objectives]
         self._highest = _highest_budget(table)
         self._front = _front_keys(table)
@@ -65,8 +70,8 @@ class _Trials:
             state=state,
             value=None,
             values=values,
-            datetime_start=start,
-            datetime_complete=None if state == states.RUNNING else end,
+            datetime_start=None if state == states.WAITING else start,
+            datetime_complete=end if state.is_finished() else None,
             params=params,
             distributions=distributions,
             user_attrs=self._attributes(row, state == states.COMPLETE),
@@ -78,7 +83,9 @@ class _Trials:
 
     def _outcome(self, row: Mapping[str, Any]) -> tuple[Any, list[float] | None]:
         states, status = self._optuna.TrialState, row["status"]
-        if status == "running" or ("origin" not in row and "told" not in row):
+        if status == "running":
+            return (states.RUNNING if row["trial"] in self._working else states.WAITING), None
+        if "origin" not in row and "told" not in row:  # it has a result, which the algorithm has not seen
             return states.RUNNING, None
         values = [row.get(name, math.nan) for name in self._names]
         if status != Status.OK.value or not all(map(math.isfinite, values)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.core.objectives import Objective
 from nas.core.records import FloatArray, Status
+from nas.core.text import exact
 from nas.pareto.decision import minimised
 from nas.runs.baselines import Baseline
 from nas.runs.run_folder import RunTable
@@ -58,7 +59,7 @@ def _verdict(table: RunTable, one: Baseline) -> Verdict:
     front = minimised(table.front, known)
     low, high = (_ends(table, known, front, worst) for worst in (False, True))
     limits = [x for x in table.limits if x.objective in one.values and x.excess(one.values[x.objective]) > 0]
-    outside = "; ".join(f"{limit} (it has {one.values[limit.objective]:g})" for limit in limits)
+    outside = "; ".join(f"{limit} (it has {exact(one.values[limit.objective])})" for limit in limits)
     return Verdict(
         _dominating(front, own),
         _dominating(-front, -own),

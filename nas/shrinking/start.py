@@ -101,9 +101,7 @@ def _with_resolution(config: SearchConfig, model: AnyModel, base: Path | None) -
 
 def _with_space(config: SearchConfig, settings: Mapping[str, Any]) -> SearchConfig:
     """The config with these settings of its space."""
-    return check_config(
-        {**config.model_dump(mode="json"), "space": {"name": config.space.name, **settings}}
-    )
+    return check_config({**config.model_dump(mode="json"), "space": {"name": config.space.name, **settings}})
 
 
 def _data(config: SearchConfig, settings: Mapping[str, Any]) -> tuple[TaskSpec, Any, Recipe]:

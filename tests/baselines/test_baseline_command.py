@@ -124,20 +124,33 @@ def test_a_changed_network_of_yours_is_trained_again(command: Run, folder: Path)
     assert [row.values["params"] for row in read_baselines(folder)] == [438.0]
 
 
-def test_networks_outside_a_limit_or_unfit_for_the_data_are_listed_with_the_reason(
+def test_a_listed_network_that_is_unfit_for_the_data_is_listed_with_the_reason(
     command: Run, folder: Path
 ) -> None:
-    networks = [f"--network={name}" for name in ("vgg16", "my_net.py:of_thousand", "my_net.py:number", TINY)]
-    done = command("baseline", "runs/a", *networks, "--epochs", "1")
+    done = command("baseline", "runs/a", "--network", "vgg16", "--network", TINY, "--epochs", "1")
     said = " ".join(done.out.split())
     assert "vgg16: does not fit the data: VGG: resolution: expected at least 32, got 8" in said
-    assert (
-        "of_thousand: does not fit the data: model my_net.py:of_thousand: its output for an image has" in said
-    )
-    assert (
-        "number: does not fit the data: model my_net.py:number: expected a torch.nn.Module, got int" in said
-    )
     assert {row.network: row.status for row in read_baselines(folder)}["vgg16"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("my_net.py:of_thousand", "its output for an image has"),
+        ("my_net.py:number", "expected a torch.nn.Module, got int"),
+        ("my_net.py:wants", "wants() missing 1 required positional argument: 'width'"),
+        ("nasbench101:xx", "xx"),
+    ],
+)
+def test_code_that_gives_no_network_is_an_error_before_any_training(
+    command: Run, folder: Path, name: str, said: str
+) -> None:
+    done = command("baseline", "runs/a", "--network", TINY, "--network", name, "--epochs", "1")
+    assert done.code == 2
+    assert f"network {name}" in done.sentence or f"network {name.rpartition(':')[2]}" in done.sentence
+    assert said in done.sentence
+    assert "nas/core" not in done.sentence
+    assert read_baselines(folder) == []
 
 
 def test_a_limit_of_the_run_applies_and_narrower_networks_stand_for_the_default_ones(
@@ -157,7 +170,7 @@ def test_a_limit_of_the_run_applies_and_narrower_networks_stand_for_the_default_
     ready = prepare(given, terms_of(given), names_of(None))
     assert list(ready.networks) == ["mobilenet_v3_large@0.05", "mobilenet_v3_small@0.2"]
     assert [row.network for row in ready.excluded] == list(DEFAULT)
-    assert ready.excluded[0].reason == "madds <= 600000 (it has 1.76858e+06)"
+    assert ready.excluded[0].reason == "madds <= 600000 (it has 1768576)"
     named = prepare(given, terms_of(given), names_of(["mobilenet_v2"]))
     assert (dict(named.networks), len(named.excluded)) == ({}, 1)  # only what was asked for
     assert named.fitting == []  # no width of the family is small enough

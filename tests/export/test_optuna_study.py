@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from noisy_parts import search as noisy_search
 import nas
 from nas.core.errors import ConfigError, ForeignFileError, HistoryError
 from nas.engine.search_state import LoopSettings
+from nas.engine.work import Work
 from nas.export.optuna_study import MARK, export_study
 from nas.runs.reading import load_run
 from nas.training import Halving
@@ -272,6 +274,42 @@ def test_an_existing_study_is_kept_unless_an_earlier_export_wrote_it(
     with pytest.raises(ConfigError, match="'theirs' was not written by this command and is kept"):
         export_study(run, url, "theirs", overwrite=True)
     assert len(load(url, "theirs").trials) == 1
+
+
+@needs_optuna
+def test_an_interrupted_overwrite_keeps_the_earlier_study(
+    exported: tuple[str, Path, nas.SearchResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    _, run, _ = exported
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    export_study(run, url)
+
+    def interrupted(self: Any, trial: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "add_trial", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_study(run, url, overwrite=True)
+    assert optuna.get_all_study_names(url) == ["run"]
+    assert len(load(url).trials) == 40
+
+
+@needs_optuna
+def test_a_trial_without_a_result_waits_unless_a_worker_of_a_running_search_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = nas.Study(SPACE, [SCORE, SIZE], algorithm="random", out=tmp_path / "run")
+    study.ask()
+    study.ask()
+    study.close()
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    assert export_study(tmp_path / "run", url).states == {"waiting": 2}
+    here = {"elsewhere": False, "here": True, "workers": (Work("one", 1), Work("two"))}
+    monkeypatch.setattr("nas.export.optuna_trials.read_heartbeat", lambda folder: SimpleNamespace(**here))
+    assert export_study(tmp_path / "run", url, overwrite=True).states == {"waiting": 1, "running": 1}
 
 
 @needs_optuna
