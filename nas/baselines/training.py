@@ -202,8 +202,9 @@ def train(prepared: Prepared, say: Say = lambda line: None) -> list[Baseline]:
     known = len(prepared.networks) - len(missing)
     if missing:
         epochs = prepared.terms.epochs
-        done = f"; {known} are trained already" if known else ""
-        say(f"Training {counted(len(missing), 'network')} for {counted(epochs, 'epoch')} each{done}")
+        done = f"; {known} {'is' if known == 1 else 'are'} trained already" if known else ""
+        each = " each" if len(missing) > 1 else ""
+        say(f"Training {counted(len(missing), 'network')} for {counted(epochs, 'epoch')}{each}{done}")
         _train(prepared, missing, rows, say)
     return rows.all()
 

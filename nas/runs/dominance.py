@@ -148,7 +148,7 @@ def _chance(
         n, would = len(others), sum(v.possibly > 0 for _, v in others)
         these = ends if len(sentences) == 1 else "ends"
         rest = "others" if dominated else "baselines"
-        sentences.append(
-            f"At the better {these}, the front dominates {would:,} of the {n:,} {rest if n > 1 else rest[:-1]}."
-        )
+        one = "dominates it" if would else "does not dominate it either"
+        what = f"dominates {would:,} of the {n:,} {rest}" if n > 1 else one
+        sentences.append(f"At the better {these}, the front {what}.")
     return " ".join(sentences)

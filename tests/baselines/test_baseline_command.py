@@ -56,7 +56,7 @@ def test_a_further_call_trains_only_missing_networks(command: Run, folder: Path)
     assert "Training" not in done.out
     assert read_baselines(folder) == first
     done = command("baseline", "runs/a", *TWO)
-    assert "Training 1 network for 1 epoch each; 1 are trained already" in done.out
+    assert "Training 1 network for 1 epoch; 1 is trained already" in done.out
     assert [row for row in read_baselines(folder) if row.network == TINY] == first
 
 

@@ -133,7 +133,7 @@ def test_the_intervals_of_a_noisy_front_say_how_sure_the_answer_is() -> None:
             [13, 14, 15],
             "All 3 stay dominated at the worse ends of the front's 90% intervals, so this is hardly chance.",
         ),
-        ([1], "At the better ends of the front's 90% intervals, the front dominates 0 of the 1 baseline."),
+        ([1], "At the better ends of the front's 90% intervals, the front does not dominate it either."),
     ],
 )
 def test_what_may_be_chance_is_one_plain_sentence(errors: list[float], said: str) -> None:

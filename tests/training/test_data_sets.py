@@ -279,7 +279,7 @@ def test_a_damaged_image_in_a_parquet_is_named_by_row(tmp_path, rng):
 
 def test_a_parquet_with_other_columns_asks_for_their_names(tmp_path, rng):
     pq.write_table(pa.table({"pixels": [b"x"], "label": [0]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"it has pixels, label: name one with image="):
+    with pytest.raises(DataError, match=r"it has pixels, label: set image to one of them"):
         Parquet(str(tmp_path / "a.parquet")).load()
 
 

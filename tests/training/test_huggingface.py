@@ -157,7 +157,7 @@ def test_the_only_column_of_a_feature_is_found_and_others_are_named(
     rows.add_column("scan2", [png(one) for one in pixels]).cast_column(
         "scan2", datasets.Image()
     ).save_to_disk(tmp_path / "both")
-    with pytest.raises(DataError, match=r"it has scan, finding, scan2: name one with image="):
+    with pytest.raises(DataError, match=r"it has scan, finding, scan2: set image to one of them"):
         HuggingFace(str(tmp_path / "both")).load()
     assert len(HuggingFace(str(tmp_path / "both"), image="scan2").load().train) == 48
 
@@ -170,12 +170,20 @@ def test_other_splits_are_noted_and_two_names_of_one_split_are_refused(
     splits = HuggingFace(str(tmp_path / "more")).load()
     assert splits.account.notes == ("split unsupervised is not used",)
     assert len(splits.train) == 48
+    hidden = made(datasets, [Image.fromarray(one) for one in pixels], [-1] * 60)
+    datasets.DatasetDict({"train": rows, "test": hidden}).save_to_disk(tmp_path / "contest")
+    splits = HuggingFace(str(tmp_path / "contest")).load()
+    assert splits.account.notes == ("split test is not used: it has no labels (all are -1)",)
+    assert len(splits.test) == 6
     datasets.DatasetDict({"train": rows, "val": rows, "dev": rows}).save_to_disk(tmp_path / "twice")
     with pytest.raises(DataError, match="dev and val both name the validation split"):
         HuggingFace(str(tmp_path / "twice")).load()
     datasets.DatasetDict({"all": rows}).save_to_disk(tmp_path / "none")
     with pytest.raises(DataError, match="no split is named train"):
         HuggingFace(str(tmp_path / "none")).load()
+    report = check(HuggingFace(str(tmp_path / "none")))
+    assert not report.ok
+    assert report.lines()[1].startswith("  cannot be read: no split is named train")
 
 
 def test_a_path_in_place_of_an_image_is_never_opened(

@@ -84,7 +84,7 @@ def value_of_an_image(images: int, error: float = 10.0) -> str:
     """
     noise = 1.96 * math.sqrt(2.0 * error * (100.0 - error) / images)
     return (
-        f"{images:,} validation images: {100.0 / images:.3g} points of error each; near {error:.0f}% error, differences below about "
+        f"{counted(images, 'validation image')}: {100.0 / images:.3g} points of error each; near {error:.0f}% error, differences below about "
         f"{noise:.{0 if noise >= 2 else 1}f} points between two networks are noise"
     )
 

@@ -110,14 +110,17 @@ class DataReport:
     account: Account = field(default_factory=Account)
     skipping: bool = False
     advice: str = ""
+    unreadable: str = ""  # why the set as a whole cannot be read
 
     @property
     def ok(self) -> bool:
-        return self.found and (self.skipping or not self.damage)
+        return self.found and not self.unreadable and (self.skipping or not self.damage)
 
     def lines(self, limit: int = 20) -> list[str]:
         """The report as text, at most `limit` damages spelt out."""
         text = [f"{self.name}: {self.where}"]
+        if self.found and self.unreadable:
+            return [*text, f"  cannot be read: {self.unreadable}"]
         if self.counts:
             text.append(f"  images: {self.picture}; {len(self.class_names)} classes")
             for split, counts in self.counts.items():

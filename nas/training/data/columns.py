@@ -23,7 +23,7 @@ def column_named(
         if name in names:
             return name
     asked = f"no column {wanted!r}" if wanted else f"no column with a usual name ({', '.join(usual)})"
-    raise DataError(f"{table}: {asked}; it has {', '.join(names)}: name one with {setting}=")
+    raise DataError(f"{table}: {asked}; it has {', '.join(names)}: set {setting} to one of them")
 
 
 def encoded_bytes(cells: list[Any]) -> list[Any]:

@@ -281,7 +281,7 @@ class EncodedSource(ABC):
             return check_listing(self.listing(), self._reading(), report)
         except DataError as error:
             found = os.path.exists(self.path)
-            return replace(report, found=found, damage=(Damage(self.path, str(error)),))
+            return replace(report, found=found, unreadable=str(error).rpartition(f"{self.path}: ")[2])
 
     def _reading(self) -> Reading:
         return Reading(**{f.name: getattr(self, f.name) for f in fields(Reading)})

@@ -121,8 +121,15 @@ class HuggingFace(EncodedSource):
                 raise DataError(
                     f"{self._title}: no split is named {', '.join(SPLIT_NAMES)}; it has {', '.join(loaded)}"
                 )
-            parts = [self._part(datasets, loaded[name], name) for name in used]
-        return parts, [f"split {name} is not used" for name in loaded if name not in used]
+            parts = {name: self._part(datasets, loaded[name], name) for name in used}
+        notes = [f"split {name} is not used" for name in loaded if name not in used]
+        unlabelled = [
+            name for name, part in parts.items() if set(part.labels) == {-1}
+        ]  # as published for contests
+        if len(unlabelled) < len(parts):
+            notes += [f"split {name} is not used: it has no labels (all are -1)" for name in unlabelled]
+            parts = {name: part for name, part in parts.items() if name not in unlabelled}
+        return list(parts.values()), notes
 
     def _part(self, datasets: Any, rows: Any, split: str | None) -> _Part:
         features, names, title = rows.features, list(rows.column_names), self._title
