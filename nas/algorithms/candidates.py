@@ -22,6 +22,7 @@ _DESCENDED = 4  # times as many for a descent to the limits, where random archit
 _ROUNDS = 5  # of draws and a descent, where costs are slow, before the space counts as exhausted
 _EXACT_S, _FEWEST = 20.0, 20  # seconds of them, where a few take longer than that; at least so many
 _WALKED_S, _FEWEST_WALKED = 120.0, 100  # likewise, to find the last unseen architectures
+_FAR = 1e6  # added to violations of limits that are checked first, so that a descent meets these first
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
 _GUESSED = 20  # mutants; only the nearest by the estimate is computed exactly
@@ -105,7 +106,8 @@ class Candidates:
         slow = problem.has_cheap_limits and problem.slow_costs
         self._estimate = CostEstimate(problem) if slow else None
         self._exact_calls = affordable(EXACT_CALLS, self._cost_seconds(), _EXACT_S, _FEWEST)
-        self._exact_left = self._exact_calls
+        self._exact_left: float = self._exact_calls
+        self._quick = slow and problem.has_quick_limits
         self._screened = 0
         self._unlikely: SamplingError | None = None  # the error that `sample` raised
 
@@ -144,6 +146,8 @@ class Candidates:
         """
         if self._estimate is None or canonical in self._estimate:
             return self._problem.cheap_violation(canonical) == 0
+        if self._quick_violation(canonical) > 0:
+            return False
         if self._violation(canonical) > 0:
             self._screened += 1
             if self._screened % _SCREENED:  # every tenth is checked all the same
@@ -152,9 +156,19 @@ class Candidates:
             return False
         return self._exact_violation(canonical) == 0
 
+    def _quick_violation(self, canonical: Architecture) -> float:
+        """Violation of the limits on the space's own costs, if these are computed much faster than the other cheap values; else 0."""
+        if not self._quick:
+            return 0.0
+        self._exact_left -= self._problem.own_cost_share
+        return self._problem.quick_violation(canonical)
+
     def _exact_violation(self, canonical: Architecture) -> float:
-        if self._estimate is not None:
-            self._exact_left -= canonical not in self._estimate
+        if self._estimate is not None and canonical not in self._estimate:
+            over = self._quick_violation(canonical)
+            if over > 0:
+                return _FAR + over
+            self._exact_left -= 1
             self._estimate.learn([canonical])
         return self._problem.cheap_violation(canonical)
 
@@ -273,15 +287,23 @@ class Candidates:
         return None
 
     def _mutated(self, current: Architecture) -> Architecture | None:
-        """A valid mutant; where costs are slow, of some the one that breaks the limits least by their estimate."""
+        """A valid mutant; where costs are slow, of some the one that breaks the limits least: by the space's own costs, then by the estimate."""
         if self._estimate is None:
             mutant = self.variation.mutate(current, self._rng)
             return self._space.canonical(mutant) if self._space.is_valid(mutant) else None
         drawn = [self.variation.mutate(current, self._rng) for _ in range(_GUESSED)]
         new = {self._space.canonical(a): None for a in drawn if self._space.is_valid(a)}
         mutants = [a for a in new if a not in self._estimate]
+        if self._quick and mutants:
+            over = [self._quick_violation(a) for a in mutants]
+            least = min(over)
+            mutants = [a for a, value in zip(mutants, over, strict=True) if value == least]
+            if least > 0:
+                return mutants[0]
         if not mutants:
             return None
+        if not len(self._estimate):
+            return mutants[0]
         return mutants[int(np.argmin(self._estimate.excess(mutants)))]
 
     def _unseen(self) -> Architecture | None:

@@ -241,6 +241,8 @@ class SAMOEAD(Algorithm):
         if self._costs is None:
             drawn = Candidates(self._problem.without_cheap_limits(), np.random.default_rng([self._seed, 1]))
             number = affordable(_SAMPLED, self._problem.cost_seconds, _SAMPLED_S, _FEWEST_SAMPLED)
+            if self._problem.has_quick_limits:  # of random architectures many exceed them, and teach little
+                number = min(number, _FEWEST_SAMPLED)
             self._costs = CostEstimate(self._problem, drawn.peek(number))
         self._costs.learn(known)
         return self._costs

@@ -33,6 +33,8 @@ from nas.core.task_spec import TaskSpec
 from nas.core.text import exact
 from nas.core.tracebacks import summarize_exception
 
+_QUICK = 0.5  # the largest share of the space's own costs in the time of all cheap values to check them first
+
 
 @runtime_checkable
 class HasReasons(Protocol):
@@ -71,15 +73,20 @@ class Problem:
     _given_quantities: tuple[Objective, ...] = field(init=False, repr=False)  # likewise
     _cheap: tuple[Objective, ...] = field(init=False, repr=False)
     _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
+    _quick_limits: tuple[Limit, ...] = field(
+        init=False, repr=False
+    )  # on the space's own costs, where functions follow
     _counted_limits: tuple[Limit, ...] = field(init=False, repr=False)  # whose violations `excluded` counts
     _needs_cost: bool = field(init=False, repr=False)
     _kept: Kept[dict[str, float]] = field(init=False, repr=False, compare=False)  # cache of cheap values
     _kept_costs: Kept[Mapping[str, float]] = field(
         init=False, repr=False, compare=False
     )  # cache of the space's costs
+    _checked: Kept[bool] = field(init=False, repr=False, compare=False)  # architectures in the counts
     _failing: Failing = field(init=False, repr=False, compare=False)
     _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by reason
-    _timed: list[float] = field(init=False, repr=False, compare=False)  # seconds per architecture, once known
+    # once known: seconds per architecture, and the share of the space's own costs in them
+    _timed: list[float] = field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -114,6 +121,7 @@ class Problem:
         put(self, "_excluded", {})
         put(self, "_kept", Kept())
         put(self, "_kept_costs", Kept())
+        put(self, "_checked", Kept())
         put(self, "_failing", Failing())
         put(self, "_timed", [])
         self._check()
@@ -121,6 +129,9 @@ class Problem:
         cheap_names = {o.name for o in cheap}
         put(self, "_cheap", cheap)
         put(self, "_cheap_limits", tuple(x for x in self.all_limits if x.objective in cheap_names))
+        own = {o.name for o in cheap if o.function is None}
+        quick = tuple(x for x in self._cheap_limits if x.objective in own) if len(own) < len(cheap) else ()
+        put(self, "_quick_limits", quick)
         put(self, "_counted_limits", self._cheap_limits)
         put(self, "_needs_cost", any(o.function is None for o in cheap))
         put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
@@ -195,7 +206,7 @@ class Problem:
         # with the same cache and counts, the quantities of the limits included
         for name in (
             *("quantities", "_cheap", "_needs_cost", "_kept", "_kept_costs"),
-            *("_failing", "_timed", "_excluded", "_counted_limits"),
+            *("_failing", "_timed", "_excluded", "_counted_limits", "_checked"),
         ):
             object.__setattr__(loose, name, getattr(self, name))
         return loose
@@ -265,14 +276,22 @@ class Problem:
         """Seconds of exact costs an architecture, timed on first use unless set by `set_cost_seconds`."""
         if not self._timed:
             seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
-            if has_cost(self.space) and not self._needs_cost:
-                seconds = max(seconds, seconds_of(self.space, self.space.cost))
-            self._timed.append(seconds)
+            own = seconds
+            if has_cost(self.space) and (self._quick_limits or not self._needs_cost):
+                own = seconds_of(self.space, self.space.cost)
+            seconds = seconds if self._needs_cost else max(seconds, own)
+            self._timed[:] = [seconds, min(1.0, own / seconds) if seconds > 0 else 1.0]
         return self._timed[0]
 
-    def set_cost_seconds(self, seconds: float) -> None:
-        """Set the time that an earlier session of the run measured, so that sessions agree on estimating costs."""
-        self._timed[:] = [seconds]
+    @property
+    def own_cost_share(self) -> float:
+        """The share of the space's own costs in `cost_seconds`; the rest is that of the functions of objectives and quantities."""
+        self.cost_seconds  # noqa: B018 - times them
+        return self._timed[1]
+
+    def set_cost_seconds(self, seconds: float, own_share: float = 1.0) -> None:
+        """Set the times that an earlier session of the run measured, so that sessions agree on estimating costs."""
+        self._timed[:] = [seconds, own_share]
 
     @property
     def slow_costs(self) -> bool:
@@ -309,7 +328,7 @@ class Problem:
     @property
     def checked(self) -> int:
         """Number of architectures whose cheap values this process has computed, or tried to."""
-        return self._kept.computed + len(self._failing.reasons)
+        return self._checked.computed + len(self._failing.reasons)
 
     def infeasible(self, what: str) -> InfeasibleError:
         """The error of a search without an architecture within its limits; `what` is the observation.
@@ -349,9 +368,37 @@ class Problem:
                     f"objective {item.name!r}: expected a finite number for architecture "
                     f"{self.space.format(architecture)}, got {value!r}"
                 )
-        for reason, _ in self._reasons(architecture, values, self._counted_limits):
-            self._excluded[reason] = self._excluded.get(reason, 0) + 1
+        self._count(architecture, values, self._counted_limits)
         return values
+
+    def _count(
+        self, architecture: Architecture, values: Mapping[str, float], limits: Sequence[Limit]
+    ) -> None:
+        """Count an architecture as checked, once, with the limits that it violates."""
+
+        def count(_: Architecture) -> bool:
+            for reason, _value in self._reasons(architecture, values, limits):
+                self._excluded[reason] = self._excluded.get(reason, 0) + 1
+            return True
+
+        self._checked.get(architecture, count)
+
+    @property
+    def has_quick_limits(self) -> bool:
+        """Whether limits on the space's own costs can be checked in less than half the time of all cheap values."""
+        return bool(self._quick_limits) and self.slow_costs and self.own_cost_share <= _QUICK
+
+    def quick_violation(self, architecture: Architecture) -> float:
+        """Total violation of the limits on the space's own costs, without the functions of other cheap values; 0 where they fail."""
+        try:
+            costs = self.costs(architecture)
+            values = {limit.objective: float(costs[limit.objective]) for limit in self._quick_limits}
+        except (CostFailed, KeyError, TypeError, ValueError):  # `cheap_values` reports it
+            return 0.0
+        violation = sum(limit.excess(values[limit.objective]) for limit in self._quick_limits)
+        if violation > 0:
+            self._count(architecture, values, self._quick_limits)
+        return violation
 
     def _reasons(
         self, architecture: Architecture, values: Mapping[str, float], limits: Sequence[Limit]

@@ -194,13 +194,14 @@ def _check_first(evaluator: object, halving: Halving | None) -> None:
 
 
 COST_SECONDS = "cost_seconds"  # of the log: time of exact costs at the start of the run
+OWN_COST_SHARE = "own_cost_share"  # of the log: the share of the space's own costs in it
 
 
 def _decide_costs(problem: Problem, earlier: History | None) -> None:
     """Time exact costs once per run, and log when they are slow; a resumed run keeps its first timing."""
     if earlier is not None:
-        seconds = earlier.meta(COST_SECONDS)
-        problem.set_cost_seconds(float(seconds) if isinstance(seconds, (int, float)) else 0.0)
+        times = (earlier.meta(COST_SECONDS), 0.0), (earlier.meta(OWN_COST_SHARE), 1.0)
+        problem.set_cost_seconds(*(float(t) if isinstance(t, (int, float)) else d for t, d in times))
     if problem.slow_costs:
         _LOG.warning(
             "exact costs take %.3g ms an architecture: proposals use estimates learned from exact values; trials, "

@@ -20,7 +20,7 @@ from nas.engine.changed_code import RunCode
 from nas.engine.declared import DECLARATION
 from nas.engine.expected import ExpectedLog
 from nas.engine.kept_weights import KeptWeights
-from nas.engine.plan import COST_SECONDS, Plan
+from nas.engine.plan import COST_SECONDS, OWN_COST_SHARE, Plan
 from nas.engine.search_state import SearchState, numerics
 from nas.engine.stopping import StopRule
 from nas.report.run_tables import write_tables
@@ -89,6 +89,7 @@ def remember(
             "identity": plan.identity,
             "initial": plan.algorithm.initial,
             COST_SECONDS: plan.problem.cost_seconds,
+            OWN_COST_SHARE: plan.problem.own_cost_share,
             "objectives": [_described(o) for o in plan.problem.objectives],
             "limits": [str(limit) for limit in plan.problem.limits],
             META: None if plan.warm is None else plan.warm.as_meta(plan.problem),

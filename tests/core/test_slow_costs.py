@@ -22,6 +22,7 @@ from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
 from nas.core.space import SearchSpace
+from nas.runs.history import read_history
 
 
 class Costly(SearchSpace):
@@ -282,3 +283,67 @@ def test_very_slow_costs_and_a_strict_limit_do_not_exhaust_a_large_space(name: s
         algorithm.tell([observe(problem, asked[-1])])
     assert len(set(asked)) == 12
     assert max(problem.cheap_values(a)["madds"] for a in asked) <= 250
+
+
+class Exported:
+    """A slow function of an architecture, such as the export of its network; counts the calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, architecture: Architecture) -> float:
+        self.calls += 1
+        return 3.0 + sum(architecture.genes)
+
+
+@pytest.mark.parametrize("name", ["sa-moead", "moead", "random"])
+def test_limits_on_quick_costs_are_met_before_slow_functions_are_called(name: str) -> None:
+    """A limit on multiply-adds that no random network meets, beside a value of the exported network."""
+    calls = {}
+    for share in (0.002, 1.0):
+        exported = Exported()
+        objectives = ["error", Objective("file_size", function=exported, cheap=True)]
+        problem = Problem(Costly(), objectives, error_of, ["madds <= 60", "file_size <= 14"])
+        problem.set_cost_seconds(0.5, share)
+        algorithm = ALGORITHMS[name](problem, np.random.default_rng(0), None)
+        asked = []
+        for _ in range(5):
+            asked += algorithm.ask(1)
+            algorithm.tell([observe(problem, asked[-1])])
+        assert len(set(asked)) == 5
+        assert all(problem.cheap_violation(a) == 0 for a in asked)
+        assert problem.checked >= exported.calls
+        assert problem.excluded["madds <= 60"] > 0
+        calls[share] = exported.calls
+    assert calls[0.002] < 0.8 * calls[1.0]
+
+
+def test_a_share_of_quick_costs_is_timed_and_a_resumed_run_keeps_it(tmp_path: Path) -> None:
+    space, exported = Costly(), Exported()
+
+    def slow_size(architecture: Architecture) -> float:
+        time.sleep(0.02)
+        return exported(architecture)
+
+    size = Objective("file_size", function=slow_size, cheap=True)
+    problem = Problem(space, ["error", size], error_of, ["madds <= 900"])
+    assert problem.has_quick_limits
+    assert 0.0 < problem.own_cost_share < 0.5
+    assert not Problem(space, ["error", "params"], error_of, ["madds <= 900"]).has_quick_limits
+    same = {"limits": ["madds <= 900"], "algorithm": "random", "out": tmp_path / "run"}
+    nas.search(space, ["error", size], error_of, budget=4, **same)
+    _, meta = read_history(tmp_path / "run")
+    assert 0.0 < meta["own_cost_share"] < 0.5
+    whole = nas.search(space, ["error", size], error_of, budget=8, resume=True, **same)
+    assert len(whole.history) == 8
+
+
+def test_architectures_are_counted_once_whichever_limit_excludes_them() -> None:
+    problem = Problem(
+        Costly(), ["error", Objective("size", function=Exported(), cheap=True)], error_of, ["madds <= 60"]
+    )
+    problem.set_cost_seconds(0.5, 0.002)
+    large = Architecture("costly", (5,) * 10)
+    assert problem.quick_violation(large) == problem.cheap_violation(large) > 0
+    assert problem.quick_violation(large) > 0
+    assert (problem.checked, problem.excluded) == (1, {"madds <= 60": 1})
