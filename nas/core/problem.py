@@ -6,17 +6,16 @@ Signs flip only here: users and files see their own units and directions, algori
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
+from nas.core.cheap_values import CheapValues
 from nas.core.checks import did_you_mean
-from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
-from nas.core.errors import ConfigError, InfeasibleError, NasError
+from nas.core.errors import ConfigError, InfeasibleError
 from nas.core.evaluator import Evaluate, HasForSpace, HasReports, HasTask, companions_of, takes_choices
-from nas.core.interrupts import is_interrupt
 from nas.core.measure import Measure
 from nas.core.objectives import (
     OBJECTIVES,
@@ -28,20 +27,8 @@ from nas.core.objectives import (
     sampling_name,
 )
 from nas.core.records import RESERVED, Architecture, FloatArray, Observation, Result, Status
-from nas.core.space import HasChoices, SearchSpace, can_build, has_cost, with_choices
+from nas.core.space import HasChoices, SearchSpace, can_build, has_cost
 from nas.core.task_spec import TaskSpec
-from nas.core.text import exact
-from nas.core.tracebacks import summarize_exception
-
-_QUICK = 0.5  # the largest share of the space's own costs in the time of all cheap values to check them first
-
-
-@runtime_checkable
-class HasReasons(Protocol):
-    """A cheap quantity's function that says why an architecture violates a limit on it."""
-
-    def reasons(self, architecture: Architecture) -> Sequence[str]:
-        """Short texts, the same for all architectures with the same fault, such as ``"the operator Resize"``."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +58,7 @@ class Problem:
     _observed: tuple[str, ...] = field(init=False, repr=False)  # companions, and deviations due to sampling
     _given: tuple[Objective, ...] = field(init=False, repr=False)  # not yet bound to the space
     _given_quantities: tuple[Objective, ...] = field(init=False, repr=False)  # likewise
-    _cheap: tuple[Objective, ...] = field(init=False, repr=False)
-    _cheap_limits: tuple[Limit, ...] = field(init=False, repr=False)
-    _quick_limits: tuple[Limit, ...] = field(
-        init=False, repr=False
-    )  # on the space's own costs, where functions follow
-    _counted_limits: tuple[Limit, ...] = field(init=False, repr=False)  # whose violations `excluded` counts
-    _needs_cost: bool = field(init=False, repr=False)
-    _kept: Kept[dict[str, float]] = field(init=False, repr=False, compare=False)  # cache of cheap values
-    _kept_costs: Kept[Mapping[str, float]] = field(
-        init=False, repr=False, compare=False
-    )  # cache of the space's costs
-    _checked: Kept[bool] = field(init=False, repr=False, compare=False)  # architectures in the counts
-    _failing: Failing = field(init=False, repr=False, compare=False)
-    _excluded: dict[str, int] = field(init=False, repr=False, compare=False)  # by reason
-    # once known: seconds per architecture, and the share of the space's own costs in them
-    _timed: list[float] = field(init=False, repr=False, compare=False)
+    cheap: CheapValues = field(init=False, repr=False, compare=False)  # what is known before training
 
     def __init__(
         self,
@@ -118,22 +90,9 @@ class Problem:
         named = {o.name for o in self.quantities}
         put(self, "requirements", tuple(x for x in self.limits if x.objective in named))
         put(self, "limits", tuple(x for x in self.limits if x.objective not in named))
-        put(self, "_excluded", {})
-        put(self, "_kept", Kept())
-        put(self, "_kept_costs", Kept())
-        put(self, "_checked", Kept())
-        put(self, "_failing", Failing())
-        put(self, "_timed", [])
         self._check()
         cheap = (*(o for o in self.objectives if o.cheap), *self.quantities)
-        cheap_names = {o.name for o in cheap}
-        put(self, "_cheap", cheap)
-        put(self, "_cheap_limits", tuple(x for x in self.all_limits if x.objective in cheap_names))
-        own = {o.name for o in cheap if o.function is None}
-        quick = tuple(x for x in self._cheap_limits if x.objective in own) if len(own) < len(cheap) else ()
-        put(self, "_quick_limits", quick)
-        put(self, "_counted_limits", self._cheap_limits)
-        put(self, "_needs_cost", any(o.function is None for o in cheap))
+        put(self, "cheap", CheapValues(space, cheap, self.all_limits))
         put(self, "measured", frozenset(o.name for o in self.objectives if not o.cheap))
 
     def _check(self) -> None:
@@ -203,12 +162,8 @@ class Problem:
         """The same problem, with the same exact values, without its limits on cheap objectives."""
         limits = [limit for limit in self.limits if limit.objective in self.measured]
         loose = Problem(self.space, self.objectives, self.evaluate, limits, self.task)
-        # with the same cache and counts, the quantities of the limits included
-        for name in (
-            *("quantities", "_cheap", "_needs_cost", "_kept", "_kept_costs"),
-            *("_failing", "_timed", "_excluded", "_counted_limits", "_checked"),
-        ):
-            object.__setattr__(loose, name, getattr(self, name))
+        object.__setattr__(loose, "quantities", self.quantities)
+        object.__setattr__(loose, "cheap", self.cheap.without_limits())
         return loose
 
     @property
@@ -238,79 +193,51 @@ class Problem:
         Raises its subclass `CostFailed` where a function fails for this architecture. Cached for the last
         `nas.core.cost_timing.KEPT` architectures.
         """
-        return dict(self._kept.get(architecture, self._cheap_values)) if self._cheap else {}
+        return self.cheap.of(architecture)
 
     def costs(self, architecture: Architecture) -> Mapping[str, float]:
         """The entries of the space's `cost`, cached like `cheap_values`."""
-        cost = self.space.cost  # type: ignore[attr-defined]
-
-        def found(a: Architecture) -> Mapping[str, float]:
-            entries = self._ask("cost()", cost, a)
-            return (
-                entries if isinstance(entries, Mapping) else dict(entries)
-            )  # a mapping may compute some on demand
-
-        return self._kept_costs.get(architecture, found)
+        return self.cheap.costs(architecture)
 
     def cost_failure(self, architecture: Architecture) -> str:
         """Why a cheap objective of this architecture cannot be computed, so that it is invalid for the search; "" if all can.
 
         Raises `ConfigError` when those of too many architectures cannot.
         """
-        return "" if self._computed(architecture) is not None else self._failing.reasons[architecture]
-
-    def _computed(self, architecture: Architecture) -> dict[str, float] | None:
-        """The cheap objectives, not to be changed; None if they cannot be computed."""
-        if not self._cheap:
-            return {}
-        if architecture in self._failing.reasons:
-            return None
-        try:
-            return self._kept.get(architecture, self._cheap_values)
-        except CostFailed as error:
-            self._failing.add(self.space, architecture, error, self._kept.computed)
-            return None
+        return self.cheap.failure(architecture)
 
     @property
     def cost_seconds(self) -> float:
         """Seconds of exact costs an architecture, timed on first use unless set by `set_cost_seconds`."""
-        if not self._timed:
-            seconds = seconds_of(self.space, self.cheap_values) if self._cheap else 0.0
-            own = seconds
-            if has_cost(self.space) and (self._quick_limits or not self._needs_cost):
-                own = seconds_of(self.space, self.space.cost)
-            seconds = seconds if self._needs_cost else max(seconds, own)
-            self._timed[:] = [seconds, min(1.0, own / seconds) if seconds > 0 else 1.0]
-        return self._timed[0]
+        return self.cheap.seconds
 
     @property
     def own_cost_share(self) -> float:
         """The share of the space's own costs in `cost_seconds`; the rest is that of the functions of objectives and quantities."""
-        self.cost_seconds  # noqa: B018 - times them
-        return self._timed[1]
+        return self.cheap.own_share
 
     def set_cost_seconds(self, seconds: float, own_share: float = 1.0) -> None:
         """Set the times that an earlier session of the run measured, so that sessions agree on estimating costs."""
-        self._timed[:] = [seconds, own_share]
+        self.cheap.set_seconds(seconds, own_share)
 
     @property
     def slow_costs(self) -> bool:
         """Whether exact costs are so slow that proposals use estimates."""
-        return self.cost_seconds > SLOW_S
+        return self.cheap.slow
 
     @property
     def has_cheap_values(self) -> bool:
         """Whether an objective or a quantity is known before training."""
-        return bool(self._cheap)
+        return bool(self.cheap.items)
 
     @property
     def has_cheap_limits(self) -> bool:
         """Whether a limit applies to a cheap objective."""
-        return bool(self._cheap_limits)
+        return bool(self.cheap.limits)
 
     def cheap_excess(self, values: Mapping[str, float]) -> float:
         """Total violation of the cheap limits by the values of cheap objectives and quantities, by name."""
-        return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
+        return self.cheap.excess(values)
 
     @property
     def all_limits(self) -> tuple[Limit, ...]:
@@ -323,12 +250,12 @@ class Problem:
 
         They violate a cheap limit, or their cheap values cannot be computed.
         """
-        return {**self._excluded, **self._failing.kinds}
+        return self.cheap.excluded
 
     @property
     def checked(self) -> int:
         """Number of architectures whose cheap values this process has computed, or tried to."""
-        return self._checked.computed + len(self._failing.reasons)
+        return self.cheap.checked
 
     def infeasible(self, what: str) -> InfeasibleError:
         """The error of a search without an architecture within its limits; `what` is the observation.
@@ -345,116 +272,25 @@ class Problem:
             f"Excluded before training, of {self.checked:,} checked architectures: {counts}. {remedy}."
         )
 
-    def _cheap_values(self, architecture: Architecture) -> dict[str, float]:
-        costs = self.costs(architecture) if self._needs_cost else {}
-        values: dict[str, float] = {}
-        for item in self._cheap:  # objectives, then quantities
-            if item.function is None and item.name not in costs:
-                raise ConfigError(
-                    f"objective {item.name!r}: the cost of space {self.space.name!r} has no such entry; "
-                    f"it has {', '.join(costs)}"
-                )
-            value = (
-                costs[item.name]
-                if item.function is None
-                else self._ask(f"objective {item.name!r}", item.function, architecture)
-            )
-            try:
-                values[item.name] = float(value)
-            except (TypeError, ValueError):
-                values[item.name] = math.nan
-            if not math.isfinite(values[item.name]):
-                raise ConfigError(
-                    f"objective {item.name!r}: expected a finite number for architecture "
-                    f"{self.space.format(architecture)}, got {value!r}"
-                )
-        self._count(architecture, values, self._counted_limits)
-        return values
-
-    def _count(
-        self, architecture: Architecture, values: Mapping[str, float], limits: Sequence[Limit]
-    ) -> None:
-        """Count an architecture as checked, once, with the limits that it violates."""
-
-        def count(_: Architecture) -> bool:
-            for reason, _value in self._reasons(architecture, values, limits):
-                self._excluded[reason] = self._excluded.get(reason, 0) + 1
-            return True
-
-        self._checked.get(architecture, count)
-
     @property
     def has_quick_limits(self) -> bool:
         """Whether limits on the space's own costs can be checked in less than half the time of all cheap values."""
-        return bool(self._quick_limits) and self.slow_costs and self.own_cost_share <= _QUICK
+        return self.cheap.has_quick_limits
 
     def quick_violation(self, architecture: Architecture) -> float:
         """Total violation of the limits on the space's own costs, without the functions of other cheap values; 0 where they fail."""
-        try:
-            costs = self.costs(architecture)
-            values = {limit.objective: float(costs[limit.objective]) for limit in self._quick_limits}
-        except (CostFailed, KeyError, TypeError, ValueError):  # `cheap_values` reports it
-            return 0.0
-        violation = sum(limit.excess(values[limit.objective]) for limit in self._quick_limits)
-        if violation > 0:
-            self._count(architecture, values, self._quick_limits)
-        return violation
-
-    def _reasons(
-        self, architecture: Architecture, values: Mapping[str, float], limits: Sequence[Limit]
-    ) -> list[tuple[str, float | None]]:
-        """Why an architecture with these values violates limits on them: each limit with the value, or the reasons of its function."""
-        found: list[tuple[str, float | None]] = []
-        for limit in limits:
-            value = values[limit.objective]
-            if limit.excess(value) > 0:
-                function = next(o.function for o in self._cheap if o.name == limit.objective)
-                own: Sequence[str] = (
-                    function.reasons(architecture) if isinstance(function, HasReasons) else ()
-                )
-                found += [(reason, None) for reason in own] or [(str(limit), value)]
-        return found
+        return self.cheap.quick_violation(architecture)
 
     def why_excluded(self, architecture: Architecture) -> str:
         """The cheap limits that an architecture violates, with its values, or the reasons; "" if none."""
-        values = self._computed(architecture)
-        if values is None or not self._cheap_limits:
-            return ""
-        return "; ".join(
-            reason if value is None else f"{reason} (it has {exact(value)})"
-            for reason, value in self._reasons(architecture, values, self._cheap_limits)
-        )
-
-    def _ask(self, what: str, function: Callable[[Architecture], Any], architecture: Architecture) -> Any:
-        """Call a user's function of an architecture; report its exception with both names."""
-        try:
-            return function(with_choices(self.named, architecture))
-        except CostFailed:
-            raise
-        except ConfigError as error:
-            raise CostFailed(str(error)) from error
-        except NasError:
-            raise
-        except BaseException as error:
-            if is_interrupt(error):
-                raise
-            raise CostFailed(
-                f"{what}: failed for architecture {self.space.format(architecture)} of space "
-                f"{self.space.name!r}: {summarize_exception(error)}",
-                f"{what} fails ({type(error).__name__})",
-            ) from error
+        return self.cheap.why_excluded(architecture)
 
     def cheap_violation(self, architecture: Architecture) -> float:
         """Total violation of the cheap limits; 0 when all hold, infinite where a cheap objective cannot be computed.
 
         Without such limits slow costs are not computed here.
         """
-        if not self._cheap_limits and (not self._cheap or self.slow_costs):
-            return 0.0
-        values = self._computed(architecture)
-        if values is None:
-            return math.inf
-        return sum(limit.excess(values[limit.objective]) for limit in self._cheap_limits)
+        return self.cheap.violation(architecture)
 
     def cheap_objectives(self, architecture: Architecture) -> FloatArray:
         """The minimised objective vector, shape (m,), NaN for expensive objectives."""

@@ -75,7 +75,7 @@ class GraphValue:
             raise CostFailed(str(error), "cannot be exported") from error
 
     def reasons(self, architecture: Architecture) -> list[str]:
-        """The operators that the target lacks, and a newer operator set; see `nas.core.problem.HasReasons`."""
+        """The operators that the target lacks, and a newer operator set; see `nas.core.cheap_values.HasReasons`."""
         if self.value is not unsupported_operators:
             return []
         facts, target = self._facts(architecture), self.target

@@ -46,7 +46,7 @@ def search(**changes: Any) -> nas.SearchResult:
 
 @pytest.fixture(params=["quick", "slow"])
 def costs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("nas.core.problem.SLOW_S", 1.0 if request.param == "quick" else 0.0)
+    monkeypatch.setattr("nas.core.cheap_values.SLOW_S", 1.0 if request.param == "quick" else 0.0)
     return str(request.param)
 
 
