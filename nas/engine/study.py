@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,18 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from nas.core.checks import did_you_mean
 from nas.core.code_files import code_of
 from nas.core.errors import ConfigError, NothingToAsk
 from nas.core.files import absolute
-from nas.core.interrupts import is_interrupt
 from nas.core.objectives import AnyObjective, Limit
 from nas.core.problem import Problem, as_objectives
 from nas.core.records import Result, Status, Trial
-from nas.core.space import HasChoices, SearchSpace, can_build, for_task, text_of, with_choices
+from nas.core.space import HasChoices, SearchSpace, can_build, for_task, text_of
 from nas.core.task_spec import TaskSpec
 from nas.core.text import storable
 from nas.deployment.wiring import BY_TRAINED, with_deployment
+from nas.engine.by_hand import ByHand
 from nas.engine.changed_code import checked_code, measuring
 from nas.engine.fidelity import Rungs
 from nas.engine.heartbeat import HeartbeatWriter
@@ -38,8 +35,9 @@ from nas.engine.loop import LoopSettings, Search
 from nas.engine.plan import DEFAULT_ALGORITHM, MakeAlgorithm, Plan, named_algorithm
 from nas.engine.record import conclude, recorded_code, remember
 from nas.engine.search_state import halving_of
+from nas.engine.told import completed, kind_of, told_values
 from nas.engine.warm_start import AnySource, read_warm_start, recorded
-from nas.executors.worker import describe_failure, is_out_of_memory
+from nas.executors.worker import describe_failure
 from nas.runs.brought import META, imported_table
 from nas.runs.history import History
 from nas.runs.history_table import frame_of
@@ -158,7 +156,7 @@ class Study:
             warm = read_warm_start(warm_start, problem, Rungs(fidelity, settings.halving).budgets[0], folder)
         self._lock = threading.RLock()
         self._problem = problem
-        self._executor = _ByHand()
+        self._executor = ByHand()
         self._began: dict[int, tuple[float, float]] = {}  # start of each pending trial
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closed = False
@@ -370,103 +368,15 @@ class Study:
         """The result to record. Raises `ConfigError` for a mistake of the caller."""
         values: dict[str, float] = {}
         if isinstance(given, BaseException):
-            status, error = _kind_of(given), storable(describe_failure(given))
+            status, error = kind_of(given), storable(describe_failure(given))
         else:
-            values = self._checked(given)
-            status, error = self._completed(trial, values)
+            values = told_values(self._problem, given)
+            status, error = completed(self._problem, trial, values)
         began, clock = self._began.get(trial.id, (0.0, 0.0))
         now = time.time()
         seconds = time.perf_counter() - clock if began else 0.0
         kept = values if status is Status.OK else {}
         return Result(trial, status, kept, seconds, error, self._worker, began or now, now)
-
-    def _checked(self, given: Any) -> dict[str, float]:
-        """All given numbers by name; an objective may be infinite or NaN here."""
-        measured = [o for o in self._problem.objectives if not o.cheap]
-        told = [o for o in measured if o.function is None] or measured
-        if not isinstance(given, Mapping):
-            number = _number(given)
-            if number is None or len(told) != 1:
-                names = ", ".join(o.name for o in told)
-                raise ConfigError(
-                    f"tell: expected a mapping with the measured objectives ({names}) by name, or an exception, got "
-                    f"{type(given).__name__}"
-                )
-            return {told[0].name: number}
-        values: dict[str, float] = {}
-        for name, value in given.items():
-            if not isinstance(name, str):
-                raise ConfigError(f"tell: expected names of values as text, got {name!r:.100}")
-            number = _number(value)
-            if number is None and name in self._problem.names:
-                raise ConfigError(
-                    f"tell: {name}: expected a number, got {value!r:.100} ({type(value).__name__})"
-                )
-            if number is not None and (math.isfinite(number) or name in self._problem.names):
-                values[storable(name)] = number
-        missing = [o.name for o in measured if o.function is None and o.name not in values]
-        if missing:
-            hints = "".join(did_you_mean(name, values) for name in missing[:1])
-            raise ConfigError(
-                f"tell: {', '.join(missing)} missing{hints}; got: {', '.join(values) or 'nothing'}"
-            )
-        return values
-
-    def _completed(self, trial: Trial, values: dict[str, float]) -> tuple[Status, str]:
-        """Check and complete the values of a trial; return its status and the reason if it failed."""
-        exact = self._problem.cheap_values(trial.architecture)
-        for name, value in exact.items():
-            if name in values and not math.isclose(values[name], value, rel_tol=1e-9):
-                raise ConfigError(
-                    f"tell: {name} = {values[name]:.10g}, but its exact value is {value:.10g} for this architecture; omit it"
-                    ", or give the study the task of your data"
-                )
-        for item in self._problem.objectives:
-            if item.cheap:
-                continue
-            if item.name not in values and item.function is not None:
-                try:
-                    values[item.name] = float(
-                        item.function(with_choices(self._problem.named, trial.architecture))
-                    )
-                except BaseException as error:
-                    if is_interrupt(error):
-                        raise
-                    return _kind_of(error), storable(describe_failure(error))
-            if not math.isfinite(values[item.name]):
-                return Status.FAILED, f"{item.name} is {values[item.name]}; expected a finite number"
-        return Status.OK, ""
-
-
-class _ByHand:
-    """The executor of a study: a queue of trials for the user."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Trial] = deque()
-
-    @property
-    def free(self) -> int:
-        """Always 1: the queue is unbounded."""
-        return 1
-
-    def submit(self, trial: Trial) -> None:
-        """Queue a trial for `take`."""
-        self._waiting.append(trial)
-
-    def take(self) -> Trial | None:
-        """Remove and return the oldest trial in the queue."""
-        return self._waiting.popleft() if self._waiting else None
-
-    def withdraw(self, number: int) -> None:
-        """Remove a trial that was told before it was taken."""
-        self._waiting = deque(t for t in self._waiting if t.id != number)
-
-    def collect(self, timeout: float | None = None) -> list[Result]:
-        """Return nothing: results come from the user."""
-        return []
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _problem(
@@ -504,26 +414,3 @@ def _evaluated_by_the_user(trial: Trial) -> Mapping[str, float]:
 
 def _key(trial: Trial) -> tuple[Any, ...]:
     return trial.id, trial.architecture, trial.seed, trial.budget
-
-
-def _kind_of(error: BaseException) -> Status:
-    if is_out_of_memory(error):
-        return Status.OUT_OF_MEMORY
-    return Status.TIMEOUT if isinstance(error, TimeoutError) else Status.FAILED
-
-
-def _number(value: Any) -> float | None:
-    """A number as a float, also a NumPy value or tensor with one element; None for anything else."""
-    if isinstance(value, (str, bytes, bool)) or value is None:
-        return None
-    try:
-        if np.ma.is_masked(value):
-            return math.nan
-        plain = value.item() if hasattr(value, "item") else value
-        return None if isinstance(plain, (str, bytes, bool, complex)) else float(plain)
-    except OverflowError:
-        return math.inf
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        return None
