@@ -17,6 +17,7 @@ from nas.training.data.account import value_of_an_image
 
 IGNORED = "6 nested too deep (an image lies directly in its class folder) (a/more/0.png, a/more/1.png, a/more/2.png, ...)"
 SMALL = ["--set", "recipe.batch_size=8", "--epochs", "1"]
+NETWORK = "r8/stem8s1/ds8/ir16:s2e2/head32"
 
 
 def run(*words: object) -> Result:
@@ -135,12 +136,12 @@ def test_from_python_a_search_logs_skipped_files(images: Path, caplog: pytest.Lo
 def test_train_and_evaluate_list_ignored_files(images: Path, tmp_path: Path):
     out = tmp_path / "trained"
     trained = run(
-        "train", "mobilenet_v2", "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out
+        "train", NETWORK, "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out
     )
     assert trained.exit_code == 0, trained.output
     assert IGNORED in flat(trained)
     words = ("--data", images, "--weights", out / "weights.pt", "--set", "data.resolution=8", "--json")
-    judged = run("evaluate", "mobilenet_v2", *words)
+    judged = run("evaluate", NETWORK, *words)
     assert judged.exit_code == 0, judged.output
     assert IGNORED in " ".join(judged.stderr.split())
     assert "error" in json.loads(judged.stdout)

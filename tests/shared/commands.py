@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pytest
+from typer.main import get_command as _build
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Done:
 
 def nas_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """A function that runs `nas` with arguments, like its console script."""
+    monkeypatch.setattr("typer.main.get_command", built)
 
     def run(*arguments: str) -> Done:
         from nas.cli import main
@@ -46,3 +50,9 @@ def nas_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Done(code, said.out, said.err)
 
     return run
+
+
+@cache
+def built(app: Any) -> Any:
+    """The commands of an app, built once a process: building takes several times as long as a small command."""
+    return _build(app)
