@@ -24,6 +24,7 @@ from nas.export.picks import choose
 from nas.runs.files import run_files
 from nas.testing.toy import ToySpace, toy_error
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params"]
 COMPARE = """
 problems: [{name: toy, space: parts.py:Space, objectives: [error, params], evaluator: parts.py:Evaluator}]
