@@ -281,10 +281,7 @@ def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: 
 
 @pytest.mark.parametrize(
     ("arguments", "space", "out"),
-    [
-        ((), "muxnet-tiny", "runs/first"),
-        (("--space", "nasbench101"), "nasbench101", "runs/nasbench101"),
-    ],
+    [((), "muxnet-tiny", "runs/first"), (("--space", "nasbench101"), "nasbench101", "runs/nasbench101")],
     ids=["default", "nasbench101"],
 )
 def test_a_search_without_a_config_trains_on_the_digits_and_has_a_folder(

@@ -99,6 +99,7 @@ def test_a_search_lists_ignored_files_in_one_line_before_it_starts(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("nas.report.plots.write_plots", lambda *_: None)  # drawing takes most of the time
+    monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda *_: None)
     result = search(images, tmp_path / "run")
     assert result.exit_code == 0, result.output
     line = f"data: 20 images used; 6 files ignored: {IGNORED}"
@@ -135,9 +136,7 @@ def test_from_python_a_search_logs_skipped_files(images: Path, caplog: pytest.Lo
 
 def test_train_and_evaluate_list_ignored_files(images: Path, tmp_path: Path):
     out = tmp_path / "trained"
-    trained = run(
-        "train", NETWORK, "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out
-    )
+    trained = run("train", NETWORK, "--data", images, "--set", "data.resolution=8", *SMALL, "--out", out)
     assert trained.exit_code == 0, trained.output
     assert IGNORED in flat(trained)
     words = ("--data", images, "--weights", out / "weights.pt", "--set", "data.resolution=8", "--json")

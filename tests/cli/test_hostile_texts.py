@@ -234,13 +234,16 @@ FORBIDDEN = {
 }
 MAKERS = {"Console", "RichHandler", "Prompt", "Confirm", "from_markup", "StreamHandler"}
 WATCHED = MAKERS | {name.rpartition(".")[2] for name in FORBIDDEN}
-WATCHED |= {"markup", "emoji", "Panel", "TextColumn", "write"}
+WATCHED |= {"markup", "emoji", "Panel", "TextColumn", "write"}  # names without which nothing below is found
 
 
 def bypasses(path: Path) -> list[str]:
     """Calls in a file that reach a terminal, or read markup, beside the consoles of nas.cli.console."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found: list[str] = []
+    text = path.read_text(encoding="utf-8")
+    if not any(word in text for word in WATCHED):
+        return found
+    for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):
             continue
         names = {getattr(node.func, key, "") for key in ("attr", "id")} | {k.arg for k in node.keywords}

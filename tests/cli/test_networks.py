@@ -14,7 +14,7 @@ import torch
 
 SMALL = "r8/stem8s1/ds8/ir16:s2e2/head32"
 CELL = "100110100001001010101-02001"
-TRAIN = ("--data", "digits")
+TRAIN = ("--data", "digits", "--set", "recipe.max_pictures=200")
 
 
 def costs(done: Any) -> dict[str, float]:

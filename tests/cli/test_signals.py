@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import interruptible
 
 from nas.core.errors import HistoryError
 from nas.runs.history import read_history
@@ -113,14 +114,11 @@ def test_a_driver_killed_on_ray_takes_its_workers_along_and_continues(folder: Pa
 def test_ctrl_c_before_the_first_evaluation_leaves_no_run(
     folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     monkeypatch.setattr(
         "nas.executors.serial.SerialExecutor.__init__", lambda *_, **__: signal.raise_signal(signal.SIGINT)
     )
-    try:
+    with interruptible():
         done = nas_command("search", "search.yaml")
-    finally:
-        signal.signal(signal.SIGINT, kept)
     assert done.code == 130, done.out + done.err
     assert "Interrupted" in done.out
     assert done.err == "Loading PyTorch and Ray ...\n"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
+from commands import interruptible
 
 COSTS = """
 import os
@@ -39,14 +39,8 @@ def test_it_ends_the_search_and_no_architecture_is_blamed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "costs.py").write_text(COSTS.format(at=60, name=name))
     (tmp_path / "search.yaml").write_text(CONFIG)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the search sets its own; else this process would end
-    try:
+    with interruptible():
         done = nas_command("search", "search.yaml")
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     assert done.code == 130, done.out + done.err
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["state"] == "interrupted"

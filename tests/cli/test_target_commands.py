@@ -17,7 +17,7 @@ objectives: [params, madds]
 evaluator: null
 executor: serial
 algorithm: random
-budget: 4
+budget: 2
 """
 
 

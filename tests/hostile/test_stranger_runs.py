@@ -290,7 +290,10 @@ def test_a_package_on_the_way_to_a_module_is_not_imported_before_the_question(
 @pytest.mark.parametrize(
     ("kind", "place"),
     [
-        *((kind, "subprocess:getoutput") for kind in ("space", "algorithm", "callback", "surrogate", "images")),
+        *(
+            (kind, "subprocess:getoutput")
+            for kind in ("space", "algorithm", "callback", "surrogate", "images")
+        ),
         *((kind, "os:mkdir") for kind in ("evaluator", "executor", "function", "build")),
     ],
 )
