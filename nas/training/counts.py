@@ -15,7 +15,7 @@ from nas.core.records import Architecture
 from nas.core.space import HasBuild, HasForTask, SearchSpace, can_build, for_task, has_cost
 from nas.core.task_spec import Size, TaskSpec, size_text
 from nas.spaces.modules import parameters
-from nas.spaces.tracing import trace
+from nas.spaces.tracing import trace, without_memory
 
 SAMPLES = 3  # architectures built before a search
 NEAR = 1e-3  # relative: multiply-adds of one size of image, counted with or without a bias
@@ -150,7 +150,7 @@ def _built(space: HasBuild, architecture: Architecture, task: TaskSpec) -> nn.Mo
     sizes = {"num_classes": task.num_classes, "in_channels": task.in_channels}
     with torch.random.fork_rng(devices=[]):
         try:
-            with torch.device("meta"):
+            with without_memory():
                 return space.build(architecture, **sizes)
         except Exception:  # its code reads values
             return space.build(architecture, **sizes)

@@ -19,7 +19,7 @@ from tests.shared.shrink_parts import NETWORK
 SMALL = {
     "space": "muxnet-tiny",
     "algorithm": "random",
-    "evaluator": {"name": "training", "recipe": {"epochs": 1, "max_pictures": 256}},
+    "evaluator": {"name": "training", "recipe": {"epochs": 1, "max_pictures": 128}},
     "executor": "serial",
     "budget": 4,
 }
@@ -42,6 +42,7 @@ def drawn() -> None:
 def without_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "drawn" not in request.fixturenames:
         monkeypatch.setattr("nas.baselines.compare.write_baselines_plot", lambda *given: None)
+        monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
         monkeypatch.setattr("nas.report.writing.write_report", lambda run: Path(run) / "report.html")
 
 

@@ -19,7 +19,7 @@ from nas.core.records import Trial
 from nas.runs.baselines import FILE, read_baselines
 from nas.runs.history import read_history
 from nas.training import TrainingEvaluator
-from tests.shared.commands import Done
+from tests.shared.commands import Done, interruptible
 from tests.shared.shrink_parts import Plain
 
 Run = Callable[..., Done]
@@ -71,7 +71,8 @@ def test_ctrl_c_keeps_the_results_so_far(command: Run, folder: Path, monkeypatch
         return trained(self, trial)
 
     monkeypatch.setattr(TrainingEvaluator, "__call__", second_interrupted)
-    done = command("baseline", "runs/a", *TWO)
+    with interruptible():
+        done = command("baseline", "runs/a", *TWO)
     assert done.code == 130
     assert "Continue with: nas baseline runs/a" in done.out
     assert [row.network for row in read_baselines(folder)] == ["my_net.py:make_model"]
@@ -210,8 +211,8 @@ def test_where_no_network_is_within_the_limits_the_command_names_one_that_is(
 def test_an_objective_of_the_space_alone_is_left_out_with_a_word(command: Run, folder: Path) -> None:
     Path("cost.py").write_text("def joules(architecture):\n    return sum(architecture.genes) + 1.0\n")
     done = command(
-        "search", "--space", "muxnet-tiny", "--algorithm", "random", "--budget", "2", "--executor", "serial", "--out", "runs/b",
-        "--set", "evaluator.recipe={epochs: 1, max_pictures: 128}", "--set", "limits=[]",
+        "search", "--space", "muxnet-tiny", "--algorithm", "random", "--budget", "1", "--executor", "serial", "--out", "runs/b",
+        "--set", "evaluator.recipe={epochs: 1, max_pictures: 64}", "--set", "limits=[]",
         "--set", "objectives=[error, params, {name: joules, function: 'cost.py:joules', cheap: true}]",
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -277,8 +278,8 @@ def test_from_python_with_functions(folder: Path) -> None:
     def small(num_classes: int) -> nn.Module:
         return Plain(num_classes, first=4)
 
-    found = nas.baseline("runs/a", [small, "mobilenet_v3_small@0.05"], trust=True)
-    assert found["network"].tolist() == ["small", "mobilenet_v3_small@0.05"]
+    found = nas.baseline("runs/a", [small, TINY], trust=True)
+    assert found["network"].tolist() == ["small", TINY]
     assert found["params"][0] == 438
     assert (found["dominated_by"] >= 0).all()
     assert found.attrs["answer"].startswith("The front dominates")
@@ -303,7 +304,7 @@ def test_a_run_from_python_needs_its_data(tmp_path: Path) -> None:
         data="digits",
         training=training,
         algorithm="random",
-        budget=2,
+        budget=1,
         seed=3,
         out=tmp_path / "run",
     )

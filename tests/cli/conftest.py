@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Done, nas_in
+from commands import Done, built, nas_in
 
 PARTS = '''
 import os
@@ -86,19 +87,54 @@ out: run
 Nas = Callable[..., Done]
 
 
+def write_config(folder: Path) -> None:
+    """Write search.yaml and parts.py to a folder."""
+    (folder / "search.yaml").write_text(CONFIG)
+    (folder / "parts.py").write_text(PARTS)
+
+
+def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the plots and the page of a search, which take longer than the search."""
+    monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
+    monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda result, space: None)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with search.yaml and parts.py in it."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "search.yaml").write_text(CONFIG)
-    (tmp_path / "parts.py").write_text(PARTS)
+    write_config(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished `nas search search.yaml`; tests copy it."""
+    from nas.cli.searching import Flags, run_search
+
+    folder = tmp_path_factory.mktemp("finished")
+    write_config(folder)
+    flags = Flags(None, None, None, None, None, None, None, folder / "run", ())
+    with pytest.MonkeyPatch.context() as patched:
+        without_drawings(patched)
+        run_search(folder / "search.yaml", flags, None)
+    return folder / "run"
+
+
+@pytest.fixture
+def finished_run(finished: Path, folder: Path) -> Path:
+    """A copy of the finished run, `run` in the working directory; its code is elsewhere."""
+    return Path(shutil.copytree(finished, folder / "run"))
 
 
 @pytest.fixture
 def nas_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nas:
     """Run `nas` with arguments, like its console script, without plots and the page of a search."""
-    monkeypatch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
-    monkeypatch.setattr("nas.cli.searching.report_at_the_end", lambda result, space: None)
-
+    without_drawings(monkeypatch)
     return nas_in(monkeypatch, capsys)
+
+
+@pytest.fixture(autouse=True)
+def _built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer's runner takes the built commands too, if it looks them up by this name."""
+    monkeypatch.setattr("typer.testing._get_command", built, raising=False)

@@ -58,7 +58,7 @@ def test_the_files_that_a_run_names_and_the_local_modules_they_import_are_on_rec
     assert json.loads((own / "run" / "config.json").read_text())["code"]["files"] == files
 
 
-@pytest.mark.parametrize("file", ["measure.py", "helper.py", "parts.py"])
+@pytest.mark.parametrize("file", ["measure.py", "helper.py"])
 def test_resuming_after_a_change_names_the_file_and_needs_the_flag(
     file: str, own: Path, nas_command: Any
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +48,19 @@ def test_help_without_a_command_explains_how_to_start(nas_command) -> None:
     assert "First try: nas search, then nas front runs/first" in " ".join(done.out.split())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["search", "--help"], ["front", "--help"], ["data", "--help"], ["train", "--help"]],
-)
-def test_help_loads_neither_torch_nor_ray_nor_pandas(arguments: list[str]) -> None:
+def test_help_loads_neither_torch_nor_ray_nor_pandas() -> None:
     code = (
-        "import sys; sys.argv = ['nas', *sys.argv[1:]]\n"
+        "import sys\n"
         "from nas.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print('LOADED', [m for m in ('torch', 'ray', 'pandas', 'matplotlib', 'pymoo') if m in sys.modules])"
+        "for command in ([], ['search'], ['front'], ['data'], ['train']):\n"
+        "    sys.argv = ['nas', *command, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit as ended: assert not ended.code, command\n"
+        "    loaded = [m for m in ('torch', 'ray', 'pandas', 'matplotlib', 'pymoo') if m in sys.modules]\n"
+        "    assert not loaded, (command, loaded)\n"
     )
-    started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    print(f"nas {' '.join(arguments)}: {time.monotonic() - started:.2f} s")
-    assert "LOADED []" in done.stdout, done.stdout[-300:] + done.stderr[-2000:]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +128,9 @@ def test_a_wrong_cost_command_is_explained(arguments: list[str], message: str, n
     assert re.search(message, done.sentence), done.sentence
 
 
-def test_front_as_json_has_the_exact_numbers_of_the_log(folder: Path, nas_command) -> None:
-    nas_command("search", "search.yaml")
+def test_front_as_json_has_the_exact_numbers_of_the_log(
+    finished_run: Path, folder: Path, nas_command
+) -> None:
     rows = json.loads(nas_command("front", "run", "--json").out)
     logged = read_history(folder / "run")[0].set_index("architecture")
     assert rows
@@ -142,8 +139,7 @@ def test_front_as_json_has_the_exact_numbers_of_the_log(folder: Path, nas_comman
         assert row["error"] == logged.loc[row["architecture"], "error"]
 
 
-def test_front_prints_a_table(folder: Path, nas_command) -> None:
-    nas_command("search", "search.yaml")
+def test_front_prints_a_table(finished_run: Path, nas_command) -> None:
     done = nas_command("front", "run")
     assert re.search(r"Pareto front: \d+ architectures", done.out)
     assert "madds (multiply-adds)" in done.out
@@ -192,7 +188,7 @@ def test_resuming_with_a_larger_budget_keeps_the_defaults_of_the_first(folder: P
         text.replace("algorithm: {name: moead, population: 6}", "algorithm: moead")
     )
     nas_command("search", "search.yaml")
-    done = nas_command("search", "--resume", "run", "--budget", "600")
+    done = nas_command("search", "--resume", "run", "--budget", "300")
     assert done.code == 0
     assert re.search(
         r"Found [1-9]\d* results in the log; the counter restarts while they are replayed", done.out
@@ -274,9 +270,8 @@ def test_data_check_of_a_missing_folder_explains_how_to_make_it(folder: Path, na
     assert "not found" in done.out
 
 
-def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: Path, nas_command) -> None:
-    nas_command("search", "search.yaml")
-    script = "import sys; from nas.cli import main; sys.argv = ['nas', 'front', 'run', '--json']; main()"
+def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: Path) -> None:
+    script = "import sys; from nas.cli import main; sys.argv = ['nas', '--help']; main()"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True)
@@ -286,12 +281,8 @@ def test_the_console_script_runs_with_a_closed_pipe_without_a_traceback(folder: 
 
 @pytest.mark.parametrize(
     ("arguments", "space", "out"),
-    [
-        ((), "muxnet-tiny", "runs/first"),
-        (("--space", "muxnet-tiny"), "muxnet-tiny", "runs/first"),
-        (("--space", "nasbench101"), "nasbench101", "runs/nasbench101"),
-    ],
-    ids=["default", "muxnet-tiny", "nasbench101"],
+    [((), "muxnet-tiny", "runs/first"), (("--space", "nasbench101"), "nasbench101", "runs/nasbench101")],
+    ids=["default", "nasbench101"],
 )
 def test_a_search_without_a_config_trains_on_the_digits_and_has_a_folder(
     arguments: tuple[str, ...], space: str, out: str, folder: Path, nas_command

@@ -28,7 +28,7 @@ for package in ("onnx", "onnxscript", "onnxruntime"):
 CONFIG = """
 space: {name: nasbench101, stem_channels: 4, stacks: 2, cells_per_stack: 1, image_size: 8, in_channels: 1}
 objectives: [error, params]
-evaluator: {name: training, data: digits, recipe: {epochs: 2}}
+evaluator: {name: training, data: digits, recipe: {epochs: 1, max_pictures: 200}}
 target: small.yaml
 executor: serial
 algorithm: random

@@ -24,6 +24,7 @@ from nas.export.picks import choose
 from nas.runs.files import run_files
 from nas.testing.toy import ToySpace, toy_error
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 OBJECTIVES = ["error", "params"]
 COMPARE = """
 problems: [{name: toy, space: parts.py:Space, objectives: [error, params], evaluator: parts.py:Evaluator}]
@@ -416,9 +417,8 @@ def test_a_start_that_was_killed_before_the_first_ask_can_be_started_again(folde
     nas.search(ToySpace(), OBJECTIVES, toy_error, budget=12, out="out", algorithm="random", resume=True)
 
 
-@pytest.mark.parametrize("name", ["index.html", "results/tables.md", "compare.json"])
 def test_a_comparison_continues_only_with_its_own_files(
-    name: str, folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+    folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nas.compare.report.write_figures", lambda folder, drawn: None)
     monkeypatch.setattr("nas.compare.report._page", lambda *_: "page")
@@ -426,13 +426,15 @@ def test_a_comparison_continues_only_with_its_own_files(
     (folder / "out/notes.txt").write_text("mine")
     assert nas_command("compare", "compare.yaml", "--seeds", "2").code == 0
     assert (folder / "out/notes.txt").read_text() == "mine"
-    (folder / "out" / name).rename(folder / "moved")
-    (folder / "out" / name).symlink_to(folder / "moved")
-    before = snapshot(folder)
-    for more in (["--seeds", "3"], *([] if name == "compare.json" else [["--report"]])):
-        done = nas_command("compare", "compare.yaml", *more)
-        assert (done.code, f"{name} is a symbolic link" in done.sentence) == (4, True)
-        assert snapshot(folder) == before
+    for name in ("index.html", "results/tables.md", "compare.json"):
+        (folder / "out" / name).rename(folder / "moved")
+        (folder / "out" / name).symlink_to(folder / "moved")
+        before = snapshot(folder)
+        for more in (["--seeds", "3"], *([] if name == "compare.json" else [["--report"]])):
+            done = nas_command("compare", "compare.yaml", *more)
+            assert (done.code, f"{name} is a symbolic link" in done.sentence) == (4, True)
+            assert snapshot(folder) == before
+        (folder / "moved").replace(folder / "out" / name)
 
 
 def test_a_training_continues_only_with_its_own_files(folder: Path, nas_command) -> None:
@@ -459,9 +461,8 @@ def test_a_training_continues_only_with_its_own_files(folder: Path, nas_command)
 
 
 @pytest.mark.parametrize(
-    "make", [foreign_project, only_a_config, a_foreign_lock], ids=lambda make: make.__name__
+    ("make", "force"), [(foreign_project, ["--force"]), (only_a_config, []), (a_foreign_lock, ["--force"])]
 )
-@pytest.mark.parametrize("force", [[], ["--force"]])
 def test_an_export_into_a_folder_with_files_of_others_is_refused(
     make: Callable[[Path], None], force: list[str], run: Path, nas_command
 ) -> None:

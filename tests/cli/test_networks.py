@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 
 SMALL = "r8/stem8s1/ds8/ir16:s2e2/head32"
 CELL = "100110100001001010101-02001"
-TRAIN = ("--data", "digits")
+TRAIN = ("--data", "digits", "--set", "recipe.max_pictures=200")
 
 
 def costs(done: Any) -> dict[str, float]:
@@ -28,12 +29,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs a training puts it."""
+    return tmp_path_factory.mktemp("made")
+
+
 @pytest.fixture
-def trained(nas_command, here: Path) -> Path:
-    """The folder of a small network's training, one epoch long."""
-    done = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", "run")
-    assert done.code == 0, done.err
-    return here / "run"
+def trained(made: Path, nas_command, here: Path) -> Path:
+    """A copy of the folder of a small network's training, one epoch long."""
+    if not (made / "run").exists():
+        done = nas_command("train", SMALL, *TRAIN, "--epochs", "1", "--out", str(made / "run"))
+        assert done.code == 0, done.err
+    return Path(shutil.copytree(made / "run", here / "run"))
 
 
 def test_muxnet_m_has_the_published_costs(nas_command) -> None:

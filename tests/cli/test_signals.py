@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import interruptible
 
 from nas.core.errors import HistoryError
 from nas.runs.history import read_history
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.timeout(900)  # far longer than anything takes on a bus
 NAS = "import sys; from nas.cli import main; sys.argv[0] = 'nas'; main()"
 
 
-def start(folder: Path, *arguments: str, code: str = NAS) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", NAS, *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -110,16 +111,17 @@ def test_a_driver_killed_on_ray_takes_its_workers_along_and_continues(folder: Pa
     finish(folder, nas_command)
 
 
-def test_ctrl_c_before_the_first_evaluation_leaves_no_run(folder: Path) -> None:
-    code = (
-        "import sys, os, signal, nas.executors.serial as s\n"
-        "s.SerialExecutor.__init__ = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n" + NAS
+def test_ctrl_c_before_the_first_evaluation_leaves_no_run(
+    folder: Path, nas_command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "nas.executors.serial.SerialExecutor.__init__", lambda *_, **__: signal.raise_signal(signal.SIGINT)
     )
-    process = start(folder, "search", "search.yaml", code=code)
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 130, out + err
-    assert "Interrupted" in out
-    assert err == "Loading PyTorch and Ray ...\n"
+    with interruptible():
+        done = nas_command("search", "search.yaml")
+    assert done.code == 130, done.out + done.err
+    assert "Interrupted" in done.out
+    assert done.err == "Loading PyTorch and Ray ...\n"
     assert not (folder / "run").exists()
 
 

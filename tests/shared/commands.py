@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pytest
+from typer.main import get_command as _build
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Done:
 
 def nas_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """A function that runs `nas` with arguments, like its console script."""
+    monkeypatch.setattr("typer.main.get_command", built)
 
     def run(*arguments: str) -> Done:
         from nas.cli import main
@@ -46,3 +52,24 @@ def nas_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Done(code, said.out, said.err)
 
     return run
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also in a background job, which ignores it. SIGTERM does nothing until a search handles it, else it ends the tests.
+
+    Both are handled as before afterwards.
+    """
+    ours = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_IGN}
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@cache
+def built(app: Any) -> Any:
+    """The commands of an app, built once a process: building takes several times as long as a small command."""
+    return _build(app)
