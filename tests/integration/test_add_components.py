@@ -22,6 +22,8 @@ from nas.training.data.digits import Digits
 from nas.training.task import Classification
 from surrogates.constant import Constant
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 
 class Space(nas.SearchSpace):
     name = "added"

@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from report_browser import Open, Opened
+from report_browser import Open, Opened, launched
+from report_parts import some_source
 
 from nas.report import Source, write_page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """One for all tests of this folder, none of which starts an event loop."""
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
 def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Opens the page of some runs; with `size` (width, height) and other options of a browser's context."""
     contexts = []
@@ -32,3 +40,9 @@ def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="package")
+def plain_page(open_page: Open) -> Opened:
+    """The page of a run without anything optional; no test changes it."""
+    return open_page(some_source())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from report_browser import Open
+from report_browser import Open, Opened
 from report_parts import NASTY, some_source
 
 from nas.runs.repeated import FILE
@@ -22,7 +22,6 @@ def test_each_repeated_measurement_is_a_row(open_page: Open, tmp_path: Path) -> 
     assert opened.page.evaluate("window.hacked") is None
 
 
-def test_a_run_without_the_file_has_no_such_section(open_page: Open) -> None:
-    opened = open_page(some_source())
-    assert opened.errors == []
-    assert "Repeated measurements" not in opened.text("#contents")
+def test_a_run_without_the_file_has_no_such_section(plain_page: Opened) -> None:
+    assert plain_page.errors == []
+    assert "Repeated measurements" not in plain_page.text("#contents")

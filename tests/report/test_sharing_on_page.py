@@ -76,7 +76,6 @@ def test_several_runs_are_compared(open_page: Open) -> None:
     assert titles[3].startswith("other: trained")
 
 
-def test_another_run_has_no_such_section(open_page: Open) -> None:
-    opened = open_page(some_source())
-    assert opened.page.locator("#sharing").count() == 0
-    assert "Inherited errors" not in opened.text("#contents")
+def test_another_run_has_no_such_section(plain_page: Opened) -> None:
+    assert plain_page.page.locator("#sharing").count() == 0
+    assert "Inherited errors" not in plain_page.text("#contents")
