@@ -165,14 +165,16 @@ ODD = {
     "equal values": ([[0.0, 2.0, 2.0]] * 4, ["ok"] * 4),
     "equal and huge": ([[1e15, 1e-12, -1e15]] * 3, ["ok"] * 3),
     "negative": ([[-1.0, -2e6, -3e-5], [-3.0, -1e3, -7e-5]], ["ok"] * 2),
-    "one value missing": ([[1.0, np.nan, 2.0], [3.0, 4.0, 5.0]], ["ok"] * 2),
     "a rounding error apart": ([[1.0, 1e6, 5.0], [1.0 + 1e-15, 1e6 + 1e-9, 5.0]], ["ok"] * 2),
     "twelve decades": ([[1e-6, 1e6, 1.0], [1e6, 1e-6, 2.0], [1.0, 1.0, 0.5]], ["ok"] * 3),
     "infinite": ([[np.inf, 1.0, 1.0], [1.0, 2.0, 3.0]], ["ok"] * 2),
 }
 
 
-@pytest.mark.parametrize("case", ODD)
+FEW = ("nothing told", "all failed", "equal and huge", "negative", "twelve decades")
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[] if c in FEW else [pytest.mark.slow]) for c in ODD])
 def test_odd_runs_are_drawn_without_an_error_or_a_warning(case: str) -> None:
     values, status = ODD[case]
     rows = np.asarray(values, dtype=np.float64).reshape(-1, 3)

@@ -102,6 +102,7 @@ def test_many_parameters_are_behind_a_toggle(open_page: Open) -> None:
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_compared_runs_have_the_parameters_of_each(open_page: Open) -> None:
     page = open_page(source(["depth", "name"]), source(["width", "name"], folder="runs/other"))
     page.page.locator("#view").select_option("all")

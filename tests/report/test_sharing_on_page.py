@@ -61,6 +61,7 @@ def test_a_point_shows_its_architecture_and_values_as_text(one: Opened) -> None:
     assert one.page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared(open_page: Open) -> None:
     other = sharing_source(sharing_table([sharing_note(18, trusted=False)], shift=20.0), "runs/other")
     plain = some_source(12, sharing_table().objectives, "runs/plain")
