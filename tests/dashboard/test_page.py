@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,20 @@ Show = Callable[..., Opened]
 
 
 @pytest.fixture
-def show(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
+def show(browser: Any) -> Iterator[Show]:
     """Serves a folder and opens its page in a window of this size."""
-    monkeypatch.setattr(watcher, "_EVERY_S", 0.1)
-    monkeypatch.setattr(watcher, "_SWEEP_S", 0.1)
-    monkeypatch.setattr(watcher, "_SHARE", 0)
+    with showing(browser) as shown:
+        yield shown
+
+
+@contextmanager
+def showing(browser: Any) -> Iterator[Show]:
+    """As the fixture `show`."""
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(watcher, "_EVERY_S", 0.1)
+        patch.setattr(watcher, "_SWEEP_S", 0.1)
+        patch.setattr(watcher, "_SHARE", 0)
 
         def shown(folder: Path, size: tuple[int, int] = (1280, 900), **context: Any) -> Opened:
             served = stack.enter_context(Dashboard(folder))
@@ -50,6 +58,26 @@ def show(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
             return found
 
         yield shown
+
+
+@pytest.fixture(scope="module")
+def page_of_one(browser: Any, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """The page of a folder with one finished run, `first`; opening a page takes longer than loading it again."""
+    folder = tmp_path_factory.mktemp("one")
+    shutil.copytree(made / "run", folder / "first")
+    with showing(browser) as show:
+        yield show(folder)
+
+
+@pytest.fixture
+def one(page_of_one: Opened) -> Iterator[Opened]:
+    """That page as it opens."""
+    address = page_of_one.page.url.partition("#")[0]
+    page_of_one.page.goto("about:blank")
+    page_of_one.page.goto(address)
+    until(page_of_one, lambda: named(page_of_one) == ["first"])
+    yield page_of_one
+    assert page_of_one.errors == []
 
 
 def item(shown: Opened, name: str) -> Any:
@@ -195,9 +223,8 @@ def test_other_objectives_are_chosen_and_kept_by_a_reload(several: Path, show: S
     assert len(chosen) >= 2
 
 
-def test_an_objective_that_is_on_the_other_axis_changes_its_place(runs: Path, show: Show) -> None:
-    shown = show(runs)
-    until(shown, lambda: named(shown) == ["first"])
+def test_an_objective_that_is_on_the_other_axis_changes_its_place(one: Opened) -> None:
+    shown = one
     shown.page.locator('[data-axis="x"]').select_option(label="params (parameters)")
     titles = "(({ x, y }) => [x.title, y.title])(document.querySelector('#charts .chart').chart.axes)"
     until(shown, lambda: shown.page.evaluate(titles)[0].startswith("params"))
@@ -216,21 +243,16 @@ def test_a_run_with_one_objective_is_drawn_at_its_evaluations(tmp_path: Path, sh
     assert shown.errors == []
 
 
-def test_the_line_of_a_front_joins_its_non_dominated_points_in_the_two_objectives(
-    runs: Path, show: Show
-) -> None:
-    shown = show(runs)
-    until(shown, lambda: named(shown) == ["first"])
-    line, rest, best = traces(shown)
+def test_the_line_of_a_front_joins_its_non_dominated_points_in_the_two_objectives(one: Opened) -> None:
+    line, rest, best = traces(one)
     points = sorted(zip(best["x"] + rest["x"], best["y"] + rest["y"], strict=True))
     least = [p for p in points if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)]
     assert sorted(zip(best["x"], best["y"], strict=True)) == sorted(dict.fromkeys(least))
     assert set(zip(best["x"], best["y"], strict=True)) <= set(zip(line["x"], line["y"], strict=True))
 
 
-def test_a_point_that_is_clicked_is_read_below_the_chart(runs: Path, show: Show) -> None:
-    shown = show(runs)
-    until(shown, lambda: named(shown) == ["first"])
+def test_a_point_that_is_clicked_is_read_below_the_chart(one: Opened) -> None:
+    shown = one
     place = shown.page.evaluate(
         """() => { const box = document.querySelector("#charts .chart"), { left, top } = box.getBoundingClientRect();
         const trace = box.chart.traces.at(-1), [x, y] = box.chart.at(trace.x[1], trace.y[1]); return { x: left + x, y: top + y, error: trace.x[1] }; }"""
@@ -275,14 +297,13 @@ def test_it_fits_a_phone(several: Path, show: Show) -> None:
     )
 
 
-def test_the_fronts_follow_light_and_dark(runs: Path, show: Show) -> None:
-    shown = show(runs, color_scheme="light")
-    until(shown, lambda: named(shown) == ["first"])
+def test_the_fronts_follow_light_and_dark(one: Opened) -> None:
+    shown = one
     tone = "document.querySelector('#charts .chart').chart.traces[0].line.color"
     assert shown.page.evaluate(tone) == "#0072B2"
     shown.page.emulate_media(color_scheme="dark")
     until(shown, lambda: shown.page.evaluate(tone) == "#3d9bd8")
-    assert shown.errors == []
+    shown.page.emulate_media(color_scheme="light")
 
 
 def test_no_text_of_a_run_becomes_markup(made: Path, tmp_path: Path, show: Show) -> None:

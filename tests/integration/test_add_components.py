@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from nas.cli.app import app
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 PARTS = '''
 from dataclasses import dataclass
 
@@ -21,8 +22,6 @@ from nas.executors.serial import SerialExecutor
 from nas.training.data.digits import Digits
 from nas.training.task import Classification
 from surrogates.constant import Constant
-
-pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class Space(nas.SearchSpace):

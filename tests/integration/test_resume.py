@@ -53,7 +53,7 @@ def test_an_interrupted_search_warns_and_names_the_way_on(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_run_stopped_twice_ends_like_an_uninterrupted_run(algorithm: str, tmp_path: Path) -> None:
     what = {"algorithm": algorithm, "objectives": ["error"] if algorithm.startswith("regul") else OBJECTIVES}
-    what |= {"algorithm_settings": QUICK_SETTINGS.get(algorithm), "budget": 30}
+    what |= {"algorithm_settings": QUICK_SETTINGS.get(algorithm), "budget": 20}
     search(tmp_path / "whole", **what)
     search(tmp_path / "run", stop=13, **what)
     search(tmp_path / "run", resume=True, stop=14, **what)
@@ -162,10 +162,10 @@ def test_another_configuration_is_refused_and_the_difference_named(
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(stopped, out)
-    before = log_of(out)
+    before = str(log_of(out))  # nan is equal to none
     with pytest.raises(HistoryError, match=f"started with another configuration .*{named}"):
         search(out, resume=True, **changes)
-    assert log_of(out) == before
+    assert str(log_of(out)) == before
     if "seed" in changes:
         assert search(out, resume=True).state == "finished"  # nothing is broken by the attempt
 
