@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,59 +25,48 @@ NASTY = "<img src=x onerror='window.hacked = true'>"
 Show = Callable[..., Opened]
 
 
+@pytest.fixture(scope="module")
+def window(browser: Any) -> Iterator[Opened]:
+    """A window for all tests: a new one takes longer than most of them. Each test has its own server, and so its own origin."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
+        yield watched(context.new_page())
+
+
+def watched(page: Any) -> Opened:
+    """A page with its errors and requests from now on."""
+    found = Opened(page, Path())
+    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on("request", lambda r: found.requests.append(r.url))
+    return found
+
+
 @pytest.fixture
-def show(browser: Any) -> Iterator[Show]:
-    """Serves a folder and opens its page in a window of this size."""
-    with showing(browser) as shown:
-        yield shown
-
-
-@contextmanager
-def showing(browser: Any) -> Iterator[Show]:
-    """As the fixture `show`."""
+def show(browser: Any, window: Opened, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
+    """Serves a folder and opens its page, in a new window where its options are given."""
+    monkeypatch.setattr(watcher, "_EVERY_S", 0.1)
+    monkeypatch.setattr(watcher, "_SWEEP_S", 0.1)
+    monkeypatch.setattr(watcher, "_SHARE", 0)
     with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(watcher, "_EVERY_S", 0.1)
-        patch.setattr(watcher, "_SWEEP_S", 0.1)
-        patch.setattr(watcher, "_SHARE", 0)
 
-        def shown(folder: Path, size: tuple[int, int] = (1280, 900), **context: Any) -> Opened:
+        def shown(folder: Path, **context: Any) -> Opened:
             served = stack.enter_context(Dashboard(folder))
             thread = threading.Thread(target=served.serve, daemon=True)
             stack.callback(thread.join, 10)
             stack.callback(served.stop)
             thread.start()
-            made = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-            stack.callback(made.close)
-            found = Opened(made.new_page(), Path())
-            found.page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
-            found.page.on("pageerror", lambda error: found.errors.append(str(error)))
-            found.page.on("request", lambda r: found.requests.append(r.url))
+            if context:
+                found = watched(stack.enter_context(browser.new_context(**context)).new_page())
+            else:
+                found = window
+                stack.callback(found.page.goto, "about:blank")
+            found.errors.clear()
+            found.requests.clear()
             found.page.goto(served.address)
             found.page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
             return found
 
         yield shown
-
-
-@pytest.fixture(scope="module")
-def page_of_one(browser: Any, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    """The page of a folder with one finished run, `first`; opening a page takes longer than loading it again."""
-    folder = tmp_path_factory.mktemp("one")
-    shutil.copytree(made / "run", folder / "first")
-    with showing(browser) as show:
-        yield show(folder)
-
-
-@pytest.fixture
-def one(page_of_one: Opened) -> Iterator[Opened]:
-    """That page as it opens."""
-    address = page_of_one.page.url.partition("#")[0]
-    page_of_one.page.goto("about:blank")
-    page_of_one.page.goto(address)
-    until(page_of_one, lambda: named(page_of_one) == ["first"])
-    yield page_of_one
-    assert page_of_one.errors == []
 
 
 def item(shown: Opened, name: str) -> Any:
@@ -223,8 +212,9 @@ def test_other_objectives_are_chosen_and_kept_by_a_reload(several: Path, show: S
     assert len(chosen) >= 2
 
 
-def test_an_objective_that_is_on_the_other_axis_changes_its_place(one: Opened) -> None:
-    shown = one
+def test_an_objective_that_is_on_the_other_axis_changes_its_place(runs: Path, show: Show) -> None:
+    shown = show(runs)
+    until(shown, lambda: named(shown) == ["first"])
     shown.page.locator('[data-axis="x"]').select_option(label="params (parameters)")
     titles = "(({ x, y }) => [x.title, y.title])(document.querySelector('#charts .chart').chart.axes)"
     until(shown, lambda: shown.page.evaluate(titles)[0].startswith("params"))
@@ -243,16 +233,21 @@ def test_a_run_with_one_objective_is_drawn_at_its_evaluations(tmp_path: Path, sh
     assert shown.errors == []
 
 
-def test_the_line_of_a_front_joins_its_non_dominated_points_in_the_two_objectives(one: Opened) -> None:
-    line, rest, best = traces(one)
+def test_the_line_of_a_front_joins_its_non_dominated_points_in_the_two_objectives(
+    runs: Path, show: Show
+) -> None:
+    shown = show(runs)
+    until(shown, lambda: named(shown) == ["first"])
+    line, rest, best = traces(shown)
     points = sorted(zip(best["x"] + rest["x"], best["y"] + rest["y"], strict=True))
     least = [p for p in points if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)]
     assert sorted(zip(best["x"], best["y"], strict=True)) == sorted(dict.fromkeys(least))
     assert set(zip(best["x"], best["y"], strict=True)) <= set(zip(line["x"], line["y"], strict=True))
 
 
-def test_a_point_that_is_clicked_is_read_below_the_chart(one: Opened) -> None:
-    shown = one
+def test_a_point_that_is_clicked_is_read_below_the_chart(runs: Path, show: Show) -> None:
+    shown = show(runs)
+    until(shown, lambda: named(shown) == ["first"])
     place = shown.page.evaluate(
         """() => { const box = document.querySelector("#charts .chart"), { left, top } = box.getBoundingClientRect();
         const trace = box.chart.traces.at(-1), [x, y] = box.chart.at(trace.x[1], trace.y[1]); return { x: left + x, y: top + y, error: trace.x[1] }; }"""
@@ -278,7 +273,7 @@ def test_the_filters_keep_what_they_name(several: Path, show: Show) -> None:
 
 def test_it_fits_a_phone(several: Path, show: Show) -> None:
     (several / "first").rename(several / ("a-very-long-name-" * 8))
-    shown = show(several, (375, 700), has_touch=True, is_mobile=True)
+    shown = show(several, viewport={"width": 375, "height": 700}, has_touch=True, is_mobile=True)
     until(shown, lambda: len(named(shown)) == 1)
     left = shown.page.locator(".run input:not(:disabled):not(:checked)")
     while left.count():
@@ -297,13 +292,15 @@ def test_it_fits_a_phone(several: Path, show: Show) -> None:
     )
 
 
-def test_the_fronts_follow_light_and_dark(one: Opened) -> None:
-    shown = one
+def test_the_fronts_follow_light_and_dark(runs: Path, show: Show) -> None:
+    shown = show(runs)
+    until(shown, lambda: named(shown) == ["first"])
     tone = "document.querySelector('#charts .chart').chart.traces[0].line.color"
     assert shown.page.evaluate(tone) == "#0072B2"
     shown.page.emulate_media(color_scheme="dark")
     until(shown, lambda: shown.page.evaluate(tone) == "#3d9bd8")
     shown.page.emulate_media(color_scheme="light")
+    assert shown.errors == []
 
 
 def test_no_text_of_a_run_becomes_markup(made: Path, tmp_path: Path, show: Show) -> None:

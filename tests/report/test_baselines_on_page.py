@@ -20,9 +20,9 @@ ROWS = [
 ]
 
 
-def test_the_page_has_a_table_the_answer_and_marks_in_the_chart(open_page: Open, tmp_path: Path) -> None:
+def test_the_page_has_a_table_the_answer_and_marks_in_the_chart(show_page: Open, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(csv_text(as_table(ROWS)), encoding="utf-8")
-    opened = open_page(some_source(folder=str(tmp_path)))
+    opened = show_page(some_source(folder=str(tmp_path)))
     assert "Baselines" in opened.text("#contents")
     assert "The front dominates 1 of 2 baselines." in opened.text("#baselines-list")
     lines = opened.page.locator("#baselines-list tbody tr").all_inner_texts()

@@ -108,8 +108,8 @@ def test_a_run_in_which_everything_failed_has_reasons(tmp_path: Path) -> None:
     assert "0 results" in unknown.reason
 
 
-def test_the_page_shows_bars_with_intervals(run: Path, open_page: Open) -> None:
-    opened = open_page(read_source(run))
+def test_the_page_shows_bars_with_intervals(run: Path, show_page: Open) -> None:
+    opened = show_page(read_source(run))
     assert opened.errors == []
     rows = opened.page.locator("#importance-list table").first.locator("tbody tr")
     assert rows.count() == 4

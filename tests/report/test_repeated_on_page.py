@@ -10,11 +10,11 @@ from report_parts import NASTY, some_source
 from nas.runs.repeated import FILE
 
 
-def test_each_repeated_measurement_is_a_row(open_page: Open, tmp_path: Path) -> None:
+def test_each_repeated_measurement_is_a_row(show_page: Open, tmp_path: Path) -> None:
     header = "architecture,objective,unit,measurements,first,median,least,largest\n"
     quoted = '"' + NASTY.replace('"', '""') + '"'
     (tmp_path / FILE).write_text(f"{header}{quoted},latency,ms,3,1.25,1.5,1.25,2\n", encoding="utf-8")
-    opened = open_page(some_source(folder=str(tmp_path)))
+    opened = show_page(some_source(folder=str(tmp_path)))
     assert opened.errors == []
     assert "Repeated measurements" in opened.text("#contents")
     cells = opened.page.locator("#repeated-list tbody tr").locator("th, td").all_inner_texts()

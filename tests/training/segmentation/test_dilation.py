@@ -24,8 +24,7 @@ def test_every_backbone_gives_maps_no_coarser_than_the_output_stride(name: str, 
     assert [m.shape[1] for m in found] == list(network.widths)
 
 
-@pytest.mark.parametrize("stride", [8, 16])
-@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18"])
+@pytest.mark.parametrize(("name", "stride"), [("mobilenet_v2", 8), ("resnet18", 16)])
 def test_a_dilated_backbone_equals_the_original_where_both_look(name: str, stride: int) -> None:
     torch.manual_seed(0)
     original = create_features(name)
