@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from report_browser import launched
 
 # Keep compiled files, against the environment: else each of some hundred processes compiles the package again,
 # and pytest rewrites every test, which takes longer than most of the tests.
@@ -72,14 +73,5 @@ def browser() -> Iterator[Any]:
 
     Of a module alone: while it is there, no other may be started in the process, nor an event loop.
     """
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed; it comes with the extra 'dev'"
-    )
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("no browser: none of chromium, chromium-browser, google-chrome, chrome is on the path")
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
+    with launched() as found:
+        yield found

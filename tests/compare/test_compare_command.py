@@ -78,6 +78,8 @@ def test_a_value_that_the_evaluator_lacks_is_named_after_the_first_run(
     assert f"problem toy: {key}: the results have no" in done.err
     assert "they have error, test_error, training_seconds, params. Correct the config" in done.err
     assert len(list((folder / "out" / "runs").glob("*/*/*/summary.json"))) == 1
+    if key == "report":
+        return
     (folder / "compare.yaml").write_text(CONFIG, encoding="utf-8")
     again = nas("compare", "compare.yaml")
     assert again.code == 0, again.err
@@ -159,9 +161,9 @@ def test_help_teaches_by_example(nas: Callable[..., Done]) -> None:
 
 
 def test_the_example_runs_with_a_small_budget(tmp_path: Path, nas: Callable[..., Done]) -> None:
-    done = nas("compare", str(EXAMPLE), "--seeds", "2", "--set", "budget=24", "--out", "out")
+    done = nas("compare", str(EXAMPLE), "--seeds", "1", "--set", "budget=22", "--out", "out")
     assert done.code == 0, done.out + done.err
-    assert len(pd.read_csv(tmp_path / "out" / "results" / "runs.csv")) == 2 * 5 * 2
+    assert len(pd.read_csv(tmp_path / "out" / "results" / "runs.csv")) == 2 * 5
 
 
 @pytest.mark.slow

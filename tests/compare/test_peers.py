@@ -136,6 +136,7 @@ def test_a_peer_that_brings_nothing_new_is_stuck_after_its_patience() -> None:
     assert same.proposals == 1 + 7
 
 
+@pytest.mark.slow
 def test_optunas_gp_learns_from_failed_trials() -> None:
     """It draws nothing: with only failed trials, it would propose the same candidate forever."""
     pytest.importorskip("optuna", reason="the extra peers is not installed")

@@ -26,6 +26,7 @@ from nas.pareto.archive import non_dominated
 from nas.testing.toy import ToySpace, answer, toy_problem
 
 OWN = [name for name in ALGORITHMS if name != "sa-moead"]
+KINDS = ["nsga2", "local-search", "random"]  # by population, by neighbours, by drawing
 PYMOO = [
     pytest.param(name, marks=[pytest.mark.slow] if name != "pymoo-nsga2" else [])
     for name in PEERS
@@ -106,7 +107,7 @@ def test_after_many_skipped_proposals_the_next_is_evaluated(monkeypatch: pytest.
     assert algorithm.ask(5) == []  # the last is hopeless, and no other is left
 
 
-@pytest.mark.parametrize("name", [*OWN, *PYMOO])
+@pytest.mark.parametrize("name", [*KINDS, *PYMOO])
 def test_searches_of_a_space_of_hopeless_proposals_end_and_evaluate_few_of_them(name: str) -> None:
     found: dict[bool, pd.DataFrame] = {}
     made_by = {**ALGORITHMS, **PEERS}[name]
@@ -176,7 +177,7 @@ def test_a_comparison_from_before_continues_and_a_changed_rule_is_refused() -> N
     assert of(share_costs=True)["share_costs"] is True
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", KINDS)
 def test_with_costs_proposals_stay_valid_and_new(name: str) -> None:
     problem = toy_problem(2)
     algorithm = WithCosts(ALGORITHMS[name], name)(

@@ -25,26 +25,43 @@ NASTY = "<img src=x onerror='window.hacked = true'>"
 Show = Callable[..., Opened]
 
 
+@pytest.fixture(scope="module")
+def window(browser: Any) -> Iterator[Opened]:
+    """A window for all tests: a new one takes longer than most of them. Each test has its own server, and so its own origin."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
+        yield watched(context.new_page())
+
+
+def watched(page: Any) -> Opened:
+    """A page with its errors and requests from now on."""
+    found = Opened(page, Path())
+    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on("request", lambda r: found.requests.append(r.url))
+    return found
+
+
 @pytest.fixture
-def show(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
-    """Serves a folder and opens its page in a window of this size."""
+def show(browser: Any, window: Opened, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
+    """Serves a folder and opens its page, in a new window where its options are given."""
     monkeypatch.setattr(watcher, "_EVERY_S", 0.1)
     monkeypatch.setattr(watcher, "_SWEEP_S", 0.1)
     monkeypatch.setattr(watcher, "_SHARE", 0)
     with ExitStack() as stack:
 
-        def shown(folder: Path, size: tuple[int, int] = (1280, 900), **context: Any) -> Opened:
+        def shown(folder: Path, **context: Any) -> Opened:
             served = stack.enter_context(Dashboard(folder))
             thread = threading.Thread(target=served.serve, daemon=True)
             stack.callback(thread.join, 10)
             stack.callback(served.stop)
             thread.start()
-            made = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-            stack.callback(made.close)
-            found = Opened(made.new_page(), Path())
-            found.page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
-            found.page.on("pageerror", lambda error: found.errors.append(str(error)))
-            found.page.on("request", lambda r: found.requests.append(r.url))
+            if context:
+                found = watched(stack.enter_context(browser.new_context(**context)).new_page())
+            else:
+                found = window
+                stack.callback(found.page.goto, "about:blank")
+            found.errors.clear()
+            found.requests.clear()
             found.page.goto(served.address)
             found.page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
             return found
@@ -256,7 +273,7 @@ def test_the_filters_keep_what_they_name(several: Path, show: Show) -> None:
 
 def test_it_fits_a_phone(several: Path, show: Show) -> None:
     (several / "first").rename(several / ("a-very-long-name-" * 8))
-    shown = show(several, (375, 700), has_touch=True, is_mobile=True)
+    shown = show(several, viewport={"width": 375, "height": 700}, has_touch=True, is_mobile=True)
     until(shown, lambda: len(named(shown)) == 1)
     left = shown.page.locator(".run input:not(:disabled):not(:checked)")
     while left.count():
@@ -276,12 +293,13 @@ def test_it_fits_a_phone(several: Path, show: Show) -> None:
 
 
 def test_the_fronts_follow_light_and_dark(runs: Path, show: Show) -> None:
-    shown = show(runs, color_scheme="light")
+    shown = show(runs)
     until(shown, lambda: named(shown) == ["first"])
     tone = "document.querySelector('#charts .chart').chart.traces[0].line.color"
     assert shown.page.evaluate(tone) == "#0072B2"
     shown.page.emulate_media(color_scheme="dark")
     until(shown, lambda: shown.page.evaluate(tone) == "#3d9bd8")
+    shown.page.emulate_media(color_scheme="light")
     assert shown.errors == []
 
 

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from device_parts import HELLO, QUICK, SILENT, has_ended, lock_of, network, program
+from device_parts import (
+    HELLO,
+    QUICK,
+    SILENT,
+    has_ended,
+    lock_of,
+    measured_beside,
+    measuring,
+    network,
+    program,
+)
 
 from nas.core.errors import ConfigError
 from nas.deployment.device import Device, DeviceError, ModelRefused
@@ -222,18 +232,8 @@ def test_waiting_has_a_limit(temporary: Path) -> None:
 
 
 def test_two_processes_never_measure_at_once() -> None:
-    code = (
-        "import json\nfrom device_parts import QUICK, network\nfrom nas.deployment.device import Device\n"
-        "for _ in range(4):\n    found = Device().measure(network(), QUICK)\n    print(json.dumps([found.began, found.ended]))"
-    )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    running = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
-        for _ in "ab"
-    ]
-    outputs = [process.communicate(timeout=60)[0] for process in running]
-    times = sorted(tuple(json.loads(line)) for output in outputs for line in output.splitlines())
-    assert len(times) == 8
+    times = measured_beside([sys.executable, "-c", measuring(4, "Device()")], env, Device())
     assert all(first[1] <= second[0] for first, second in pairwise(times))
 
 

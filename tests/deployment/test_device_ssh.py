@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,17 @@ from typing import Any
 
 import pytest
 import ssh_server
-from device_parts import HELLO, QUICK, SILENT, has_ended, lock_of, network, program
+from device_parts import (
+    HELLO,
+    QUICK,
+    SILENT,
+    has_ended,
+    lock_of,
+    measured_beside,
+    measuring,
+    network,
+    program,
+)
 from ssh_server import Server, session_of
 
 from nas.deployment.device import Device, DeviceError, ModelRefused
@@ -157,23 +166,9 @@ def test_the_script_on_the_device_ends_with_the_client(server: Server, tmp_path:
 
 
 def test_clients_over_ssh_and_on_the_device_take_turns(server: Server) -> None:
-    code = (
-        "import json\nfrom device_parts import QUICK, network\nfrom nas.deployment.device import Device\n"
-        "for _ in range(2):\n    found = USED.measure(network(), QUICK)\n    print(json.dumps([found.began, found.ended]))"
-    )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(server.folder / "temporary")}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code.replace("USED", repr(used))],
-            env=env,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for used in (device(server), Device())
-    ]
-    outputs = [process.communicate(timeout=60)[0] for process in running]
-    times = sorted(tuple(json.loads(line)) for output in outputs for line in output.splitlines())
-    assert len(times) == 4
+    on_the_device = [sys.executable, "-c", measuring(2, "Device()")]
+    times = measured_beside(on_the_device, env, device(server))
     assert all(first[1] <= second[0] for first, second in pairwise(times))
 
 

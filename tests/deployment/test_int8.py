@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -108,11 +109,11 @@ def test_a_layer_within_another_needs_no_floating_point() -> None:
 def test_paths_of_a_network_that_the_newer_exporter_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(
-        nn.Conv2d(1, 16, 3, 2),
-        nn.Flatten(2),
-        nn.TransformerEncoderLayer(9, 3, 8),
         nn.Flatten(),
-        nn.Linear(144, 4),
+        nn.ReLU(),
+        nn.Sequential(OrderedDict(linear1=nn.Linear(64, 16), act=nn.ReLU(), linear2=nn.Linear(16, 16))),
+        nn.ReLU(),
+        nn.Linear(16, 4),
     )
     written = onnx_file._written
 

@@ -22,6 +22,8 @@ from nas.executors import EXECUTORS
 from nas.executors.worker import ERROR_LIMIT, run_trial
 from nas.testing.toy import ToySpace
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 TRIAL = Trial(3, Architecture("toy", (1, 2)), seed=7)
 
 

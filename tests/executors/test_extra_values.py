@@ -22,6 +22,8 @@ from nas.executors.worker import run_trial
 from nas.runs.history import read_history
 from nas.testing.toy import ToySpace
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 TRIAL = Trial(3, Architecture("toy", (1, 2)), seed=7)
 ERROR = frozenset({"error"})
 

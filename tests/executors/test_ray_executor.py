@@ -52,11 +52,12 @@ def cluster() -> Iterator[None]:
     """One cluster for the module; executors made while it is there use it and leave it open."""
     ray.init(
         address="local",
-        num_cpus=6,
+        num_cpus=4,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
         object_store_memory=100 * MB,
+        _system_config={"prestart_worker_first_driver": False},  # for this process, which runs no task
     )
     yield
     ray.shutdown()
@@ -65,7 +66,7 @@ def cluster() -> Iterator[None]:
 BAD = [
     *("own_base_exception", "interrupts", "cancelled", "no_utf8"),
     *("raises", "exits", "not_a_number", "wrong_keys", "text", "huge_array"),
-    *("kills_itself", "dies_once", "crashes", "prints"),
+    *("kills_itself", "dies_once", "prints"),
 ]
 HANGING = ["hangs"]
 GREEDY = ["fills_memory_at_once", "fills_memory_by_and_by"]
@@ -76,11 +77,10 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """Every bad candidate once with a good one after it, all submitted together; results by name."""
     folder = tmp_path_factory.mktemp("candidates")
     free = RaySettings(workers=2, retries=1)
-    timed = RaySettings(workers=1, timeout_s=3.0)  # for one that hangs and one that takes a millisecond
-    limited = RaySettings(workers=2, memory_bytes=300 * MB)
+    limited = RaySettings(workers=1, timeout_s=6.0, memory_bytes=300 * MB)  # all but one take milliseconds
     by_name: dict[str, list[Result]] = {}
     running, first = [], 0
-    for settings, bad in ((free, BAD), (timed, HANGING), (limited, GREEDY)):  # all at the same time
+    for settings, bad in ((free, BAD), (limited, HANGING + GREEDY)):  # all at the same time
         executor = RayExecutor(Candidates(folder), settings, required=ERROR)
         names = [name for each in bad for name in (each, "good")]
         trials = [candidate(name, number) for number, name in enumerate(names, first)]
@@ -109,11 +109,10 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         ("wrong_keys", Status.FAILED, "'error' missing"),
         ("text", Status.FAILED, "error='5%'"),
         ("huge_array", Status.FAILED, "of shape (1000, 1000)"),
-        ("hangs", Status.TIMEOUT, "timeout_s=3"),
+        ("hangs", Status.TIMEOUT, "timeout_s=6"),
         ("fills_memory_at_once", Status.OUT_OF_MEMORY, "Unable to allocate"),
         ("fills_memory_by_and_by", Status.OUT_OF_MEMORY, "MemoryError"),
         ("kills_itself", Status.LOST, "died 2 times (retries=1)"),
-        ("crashes", Status.LOST, "died 2 times (retries=1)"),
     ],
 )
 def test_a_bad_candidate_gets_its_status_and_reason(
@@ -168,8 +167,10 @@ def test_serial_and_ray_give_the_same_values(outcomes: dict[str, list[Result]]) 
         assert result.values["error"] == serial[result.trial.id].values["error"]
 
 
-def test_two_trials_run_at_the_same_time_and_free_slots_are_counted(cluster: None, tmp_path: Path) -> None:
-    executor = RayExecutor(Candidates(tmp_path), RaySettings(workers=2))
+def test_two_trials_run_at_the_same_time_and_closing_leaves_a_cluster_of_the_caller_open(
+    cluster: None, tmp_path: Path
+) -> None:
+    executor = EXECUTORS["ray"](Candidates(tmp_path), RaySettings(workers=2))
     assert executor.free == 2
     results = run_all(executor, [candidate("meets_the_other", number) for number in range(2)])
     assert all(result.ok for result in results.values())
@@ -179,7 +180,11 @@ def test_two_trials_run_at_the_same_time_and_free_slots_are_counted(cluster: Non
     assert executor.free == 0
     assert executor.collect(timeout=0.05) == []
     executor.close()
+    executor.close()
     assert executor.free == 0
+    assert ray.is_initialized()
+    with pytest.raises(ExecutorError, match="closed"):
+        executor.submit(candidate("good"))
 
 
 @pytest.mark.slow
@@ -223,14 +228,9 @@ def test_an_evaluator_that_cannot_be_pickled_is_a_clear_error(cluster: None) -> 
         RayExecutor(lambda trial: {"error": float(lock.locked())}, RaySettings(workers=1))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [RaySettings(workers=1, cpus_per_trial=8), RaySettings(gpus_per_trial=1000)],
-    ids=["cpus", "gpus"],
-)
-def test_resources_beyond_the_cluster_are_refused_at_once(cluster: None, settings: RaySettings) -> None:
-    with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 6 CPUs"):
-        RayExecutor(Candidates(Path()), settings)
+def test_resources_beyond_the_cluster_are_refused_at_once(cluster: None) -> None:
+    with pytest.raises(ExecutorError, match=r"which no machine has: .* 1 node\(s\) with 4 CPUs"):
+        RayExecutor(Candidates(Path()), RaySettings(workers=1, cpus_per_trial=8))
 
 
 def test_room_is_counted_on_single_nodes_not_on_their_sum() -> None:
@@ -245,15 +245,6 @@ def test_room_is_counted_on_single_nodes_not_on_their_sum() -> None:
 @pytest.mark.slow
 def test_more_workers_than_a_cluster_has_places_for_are_a_ceiling(cluster: None) -> None:
     executor = RayExecutor(Candidates(Path()), RaySettings(workers=9))
-    assert executor.free == 6
+    assert executor.free == 4
     assert len(run_all(executor, [candidate("good", number) for number in range(8)])) == 8
     executor.close()
-
-
-def test_closing_leaves_a_cluster_of_the_caller_open(cluster: None) -> None:
-    executor = EXECUTORS["ray"](Candidates(Path()), RaySettings(workers=1))
-    executor.close()
-    executor.close()
-    assert ray.is_initialized()
-    with pytest.raises(ExecutorError, match="closed"):
-        executor.submit(candidate("good"))

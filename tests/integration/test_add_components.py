@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from nas.cli.app import app
 
+pytestmark = pytest.mark.usefixtures("no_plots")
 PARTS = '''
 from dataclasses import dataclass
 

@@ -45,8 +45,11 @@ SPACES = {
     "custom": Case({"name": OWN}),
     "declared": Case({"name": f"{HERE / 'task_parts.py'}:declared"}),
 }
-QUICK = [("muxnet", 100), ("nasbench101", 3), ("nasbench201", 100), ("custom", 3), ("declared", 100)]
-REST = [(name, classes) for name in SPACES for classes in (3, 100) if (name, classes) not in QUICK]
+QUICK = [  # all are in `test_the_onnx_file_counts_it_too`
+    ("nasbench101", 3),
+    ("custom", 3),
+    ("declared", 100),
+]
 SCENES = Case(
     {
         "name": "segmentation",
@@ -158,9 +161,7 @@ def folder(path: Path) -> dict[str, Any]:
     return {"name": "folder", "path": str(path), "resolution": SIDE, "validation": 0.25, "test": 0.25}
 
 
-@pytest.mark.parametrize(
-    ("name", "classes"), [*QUICK, *(pytest.param(*c, marks=pytest.mark.slow) for c in REST)]
-)
+@pytest.mark.parametrize(("name", "classes"), QUICK)
 def test_front_cost_card_and_weights_count_the_network_that_is_trained(
     name: str, classes: int, images: Callable[[int], Path], tmp_path: Path
 ) -> None:
@@ -178,13 +179,6 @@ def test_the_onnx_file_counts_it_too(
     run = search(tmp_path, SPACES[name], folder(images(classes)))
     of = ["--data", str(images(classes)), "--resolution", str(SIDE)]
     check_one_network(run, SPACES[name], of, onnx=True)
-
-
-@pytest.mark.parametrize("data", ["voc", pytest.param("ade20k", marks=pytest.mark.slow)])
-def test_a_segmentation_counts_the_network_that_is_trained(data: str, tmp_path: Path) -> None:
-    scenes = write_masks(tmp_path / data, data)
-    run = search(tmp_path, SCENES, {"name": data, "path": str(scenes)})
-    check_one_network(run, SCENES, ["--data", data, "--path", str(scenes)], onnx=False)
 
 
 @pytest.mark.parametrize("name", ["Three", pytest.param("Hundred", marks=pytest.mark.slow)])

@@ -131,7 +131,7 @@ def test_a_partially_written_log_opens_at_an_earlier_state(
 ) -> None:
     lefts = [
         after(damage, WAL, share, seed, crashed, tmp_path / f"{seed}")
-        for seed, share in enumerate([0.999, 0.9, 0.7, 0.45, 0.2])
+        for seed, share in enumerate([0.999, 0.7, 0.3])
     ]
     assert any(left is not None and left > 0 for left in lefts), lefts
 
@@ -142,7 +142,7 @@ def test_a_partially_written_database_is_refused_or_correct(
 ) -> None:
     lefts = [
         after(damage, FILE, share, seed, crashed, tmp_path / f"{seed}")
-        for seed, share in enumerate([0.999, 0.8, 0.5, 0.1])
+        for seed, share in enumerate([0.999, 0.5, 0.1])
     ]
     assert None in lefts  # or the damage would do nothing
 

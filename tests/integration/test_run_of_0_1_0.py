@@ -18,6 +18,8 @@ from commands import Done, nas_in
 import nas as package
 from nas.runs.history import FILE
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 STORED = Path(__file__).parent / "run_0_1_0"
 EVALUATIONS = 12
 

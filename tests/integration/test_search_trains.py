@@ -15,6 +15,8 @@ from nas.core.errors import ConfigError
 from nas.core.objectives import AnyObjective
 from nas.training.data import Folder
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 QUICK = {"recipe": {"epochs": 1, "max_pictures": 60}}
 
 

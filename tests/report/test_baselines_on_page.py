@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report_browser import Open
+from report_browser import Open, Opened
 from report_parts import NASTY, some_source
 
 from nas.core.tables import csv_text
@@ -20,9 +20,9 @@ ROWS = [
 ]
 
 
-def test_the_page_has_a_table_the_answer_and_marks_in_the_chart(open_page: Open, tmp_path: Path) -> None:
+def test_the_page_has_a_table_the_answer_and_marks_in_the_chart(show_page: Open, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(csv_text(as_table(ROWS)), encoding="utf-8")
-    opened = open_page(some_source(folder=str(tmp_path)))
+    opened = show_page(some_source(folder=str(tmp_path)))
     assert "Baselines" in opened.text("#contents")
     assert "The front dominates 1 of 2 baselines." in opened.text("#baselines-list")
     lines = opened.page.locator("#baselines-list tbody tr").all_inner_texts()
@@ -50,11 +50,10 @@ def test_the_page_has_a_table_the_answer_and_marks_in_the_chart(open_page: Open,
     assert opened.page.evaluate("window.hacked") is None
 
 
-def test_a_run_without_baselines_has_neither_section_nor_control(open_page: Open) -> None:
-    opened = open_page(some_source())
-    assert "Baselines" not in opened.text("#contents")
-    assert opened.page.locator("#axes label", has_text="baselines").count() == 0
-    assert opened.errors == []
+def test_a_run_without_baselines_has_neither_section_nor_control(plain_page: Opened) -> None:
+    assert "Baselines" not in plain_page.text("#contents")
+    assert plain_page.page.locator("#axes label", has_text="baselines").count() == 0
+    assert plain_page.errors == []
 
 
 def test_the_plot_has_the_marks_within_its_axes_and_their_names() -> None:

@@ -138,9 +138,9 @@ def test_an_exact_run_has_nothing_beside_its_values() -> None:
 
 
 def test_the_opened_page_shows_both_values_and_says_which_is_which(
-    run: Path, front: pd.DataFrame, open_page: Open
+    run: Path, front: pd.DataFrame, show_page: Open
 ) -> None:
-    opened = open_page(read_source(run))
+    opened = show_page(read_source(run))
     assert opened.errors == []
     heads = opened.page.locator("#headers th button").all_inner_texts()
     names = [text.split("\n")[0].strip(" ▲▼") for text in heads]

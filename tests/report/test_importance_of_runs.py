@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from commands import nas_in
-from report_browser import Open
-from report_parts import THREE, frame_of, source_of, table_of
+from report_browser import Open, Opened
+from report_parts import THREE, frame_of, table_of
 
 import nas
 from nas.algorithms.importance import Importances
@@ -108,8 +108,8 @@ def test_a_run_in_which_everything_failed_has_reasons(tmp_path: Path) -> None:
     assert "0 results" in unknown.reason
 
 
-def test_the_page_shows_bars_with_intervals(run: Path, open_page: Open) -> None:
-    opened = open_page(read_source(run))
+def test_the_page_shows_bars_with_intervals(run: Path, show_page: Open) -> None:
+    opened = show_page(read_source(run))
     assert opened.errors == []
     rows = opened.page.locator("#importance-list table").first.locator("tbody tr")
     assert rows.count() == 4
@@ -122,10 +122,9 @@ def test_the_page_shows_bars_with_intervals(run: Path, open_page: Open) -> None:
     assert "Parameter importance" in opened.text("#contents")
 
 
-def test_the_page_of_a_run_without_its_space_says_why(open_page: Open) -> None:
-    opened = open_page(source_of(table_of(frame_of(THREE, 12), THREE)))
-    assert opened.errors == []
-    assert "Not known:" in opened.text("#importance-list")
+def test_the_page_of_a_run_without_its_space_says_why(plain_page: Opened) -> None:
+    assert plain_page.errors == []
+    assert "Not known:" in plain_page.text("#importance-list")
 
 
 @pytest.fixture

@@ -435,9 +435,8 @@ def test_three_runs_are_compared_each_with_its_mark(open_page: Open) -> None:
 
 
 @pytest.mark.slow
-def test_the_contents_list_the_sections_that_are_there(open_page: Open) -> None:
-    opened = open_page(some_source())  # of an algorithm without surrogates
-    links = opened.page.locator("#contents a")
+def test_the_contents_list_the_sections_that_are_there(plain_page: Opened) -> None:
+    links = plain_page.page.locator("#contents a")
     assert links.count() > 4
     assert not any("surrogates" in text for text in links.all_inner_texts())
 

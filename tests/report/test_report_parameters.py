@@ -56,8 +56,8 @@ def test_many_parameters_leave_room_for_fewer_rows(monkeypatch: pytest.MonkeyPat
     assert few < many
 
 
-def test_few_parameters_are_columns(open_page: Open) -> None:
-    page = open_page(source(["depth", "width", "name"], mark=NASTY))
+def test_few_parameters_are_columns(show_page: Open) -> None:
+    page = show_page(source(["depth", "width", "name"], mark=NASTY))
     assert page.errors == []
     page.page.locator("#view").select_option("all")
     depth = page.column("depth")
@@ -77,9 +77,9 @@ def test_few_parameters_are_columns(open_page: Open) -> None:
     assert page.page.evaluate("window.hacked") is None
 
 
-def test_many_parameters_are_behind_a_toggle(open_page: Open) -> None:
+def test_many_parameters_are_behind_a_toggle(show_page: Open) -> None:
     names = [f"p{i}" for i in range(30)]
-    page = open_page(source(names))
+    page = show_page(source(names))
     heads: Any = page.page.locator("#grid th")
     before = heads.count()
     assert page.column("error")
@@ -102,6 +102,7 @@ def test_many_parameters_are_behind_a_toggle(open_page: Open) -> None:
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_compared_runs_have_the_parameters_of_each(open_page: Open) -> None:
     page = open_page(source(["depth", "name"]), source(["width", "name"], folder="runs/other"))
     page.page.locator("#view").select_option("all")

@@ -61,6 +61,7 @@ def test_a_point_shows_its_architecture_and_values_as_text(one: Opened) -> None:
     assert one.page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared(open_page: Open) -> None:
     other = sharing_source(sharing_table([sharing_note(18, trusted=False)], shift=20.0), "runs/other")
     plain = some_source(12, sharing_table().objectives, "runs/plain")
@@ -76,7 +77,6 @@ def test_several_runs_are_compared(open_page: Open) -> None:
     assert titles[3].startswith("other: trained")
 
 
-def test_another_run_has_no_such_section(open_page: Open) -> None:
-    opened = open_page(some_source())
-    assert opened.page.locator("#sharing").count() == 0
-    assert "Inherited errors" not in opened.text("#contents")
+def test_another_run_has_no_such_section(plain_page: Opened) -> None:
+    assert plain_page.page.locator("#sharing").count() == 0
+    assert "Inherited errors" not in plain_page.text("#contents")

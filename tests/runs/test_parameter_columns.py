@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -41,7 +42,7 @@ def read(cells: Any) -> Any:
     return value_of_text(cells) if isinstance(cells, str) else cells
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", ["resnets", "nested", "forbidding", "values"])
 def test_the_tables_end_in_one_column_per_parameter(name: str, tmp_path: Path) -> None:
     space = ZOO[name]()
     names = list(space.parameters)
@@ -182,6 +183,16 @@ def test_choices_that_fail_name_the_space_and_the_genes(tmp_path: Path) -> None:
         search(Failing(), tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to copy and damage."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.report.plots.write_plots", lambda folder, table: [])
+        search(ZOO["forbidding"](), out)
+    return out
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -193,8 +204,8 @@ def test_choices_that_fail_name_the_space_and_the_genes(tmp_path: Path) -> None:
         'UPDATE meta SET value = \'["seed", "b", "c"]\' WHERE key = \'parameters\'',
     ],
 )
-def test_damaged_parameters_are_an_error(tmp_path: Path, statement: str) -> None:
-    search(ZOO["forbidding"](), tmp_path / "run")
+def test_damaged_parameters_are_an_error(whole: Path, tmp_path: Path, statement: str) -> None:
+    shutil.copytree(whole, tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / "history.sqlite")) as db:
         db.execute(statement)
         db.commit()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from nas.deployment.device import Device
 from nas.training.latency import LatencySettings
 
 # The time is of no account in these tests, so any unsteadiness will do.
@@ -38,6 +41,28 @@ def program(folder: Path, text: str, name: str = "python") -> str:
     path.write_text("#!/bin/sh\n" + text.replace("REAL", f"'{sys.executable}'"))
     path.chmod(0o755)
     return str(path)
+
+
+def measuring(times: int, device: str) -> str:
+    """Code that measures so often on a device, and prints when each measurement began and ended."""
+    return (
+        "import json\nfrom device_parts import QUICK, network\nfrom nas.deployment.device import Device\n"
+        f"for _ in range({times}):\n    found = {device}.measure(network(), QUICK)\n"
+        "    print(json.dumps([found.began, found.ended]))"
+    )
+
+
+def measured_beside(command: list[str], env: dict[str, str], device: Device) -> list[tuple[float, float]]:
+    """Begin and end of each measurement of a command (`measuring`) and of those made here until it ends, in order."""
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as other:
+        here = []
+        while other.poll() is None:
+            found = device.measure(network(), QUICK)
+            here.append((found.began, found.ended))
+        assert other.stdout is not None
+        there = [tuple(json.loads(line)) for line in other.stdout]
+    assert other.returncode == 0
+    return sorted([*here, *there])
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -98,10 +97,6 @@ def dies_once(trial: Trial, folder: Path) -> Any:
         marker.touch()
         os._exit(1)
     return {"error": 1.0}
-
-
-def crashes(trial: Trial, folder: Path) -> Any:
-    ctypes.string_at(0)
 
 
 def prints(trial: Trial, folder: Path) -> Any:

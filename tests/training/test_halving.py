@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nas.core.errors import ConfigError
 from nas.training import Halving
 from nas.training.halving import crowding, fronts, ranking
+
+AT_ANY_SPEED = how(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine too
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,7 @@ def test_too_few_results_send_nobody_on():
 points = hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(0, 4))
 
 
+@AT_ANY_SPEED
 @given(points)
 def test_fronts_agree_with_the_definition(F):
     left = list(range(len(F)))
@@ -92,6 +96,7 @@ def test_fronts_agree_with_the_definition(F):
     assert left == []
 
 
+@AT_ANY_SPEED
 @given(points)
 def test_ranking_is_a_permutation_that_never_puts_a_dominated_row_first(F):
     order = ranking(F)

@@ -23,6 +23,8 @@ from nas.training.latency import LatencySettings, Timing, UnsteadyTiming, input_
 from search_spaces.muxnet import MUXNetSpace
 from search_spaces.nasbench101 import NASBench101
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 QUICK = {"rounds": 6, "warm_up": 1, "extensions": 0, "tolerance": 1000.0}
 
 

@@ -25,6 +25,8 @@ from nas.training.robustness import (
     relative_corruption_error,
 )
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 FEW = Robustness(("gaussian_noise", "contrast"), (3,), pictures=60, white=16)

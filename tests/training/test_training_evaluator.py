@@ -64,10 +64,8 @@ def test_the_losses_and_the_soft_error_are_companions_unless_others_are_named(sp
         {"optimiser": "adamw", "lr": 3e-3},
         {"optimiser": "rmsprop", "lr": 1e-3, "eps": 1e-3, "schedule": "step", "decay_epochs": 1},
         {"ema_decay": 0.95},
-        {"channels_last": False},
-        {"augment": ["crop"], "label_smoothing": 0.1},
-        {"clip": 1.0, "schedule": "constant", "nesterov": False},
-        {"resolution": 12},
+        {"channels_last": False, "clip": 1.0, "schedule": "constant", "nesterov": False},
+        {"augment": ["crop"], "label_smoothing": 0.1, "resolution": 12},
     ],
     ids=lambda c: next(iter(c)),
 )

@@ -61,7 +61,7 @@ def difference(network: nn.Module, fused: nn.Module, x: torch.Tensor) -> float:
     return float((expected - got).abs().max() / expected.abs().max())
 
 
-@pytest.mark.parametrize("name", ["muxnet_xs", "muxnet_s", "muxnet_m", "muxnet_l"])
+@pytest.mark.parametrize("name", ["muxnet_xs", "muxnet_l"])
 def test_the_named_networks_give_the_same_logits_fused(name: str) -> None:
     network = randomise(create_model(name, num_classes=50))
     assert isinstance(network, MUXNet)
@@ -82,7 +82,7 @@ def test_the_blocks_of_other_networks_give_the_same_logits_fused() -> None:
 def test_random_networks_of_the_space_give_the_same_logits_fused() -> None:
     space = MUXNetSpace("tiny")
     rng = np.random.default_rng(0)
-    for seed in range(8):
+    for seed in range(4):
         architecture = space.sample(rng)
         network = randomise(space.build(architecture), seed)
         assert isinstance(network, MUXNet)

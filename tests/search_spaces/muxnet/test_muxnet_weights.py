@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ def authors_names(model: nn.Module) -> State:
     return renamed
 
 
+@cache
+def authors_state() -> State:
+    """That of the default network, made once; no test changes its tensors."""
+    return authors_names(network())
+
+
 def written(path: Path, content: Any) -> Path:
     torch.save(content, path)
     return path
@@ -74,16 +81,14 @@ def test_a_checkpoint_with_the_authors_names_gives_the_same_network(tmp_path: Pa
     model = network()
     theirs = authors_names(model)
     assert set(theirs) != set(model.state_dict())
-    report = convert_checkpoint(written(tmp_path / "m.pth", theirs), "muxnet_m")
+    path = written(tmp_path / "m.pth", theirs)
+    report = convert_checkpoint(path, "muxnet_m", tmp_path / "ours.pt")
     assert list(report.state_dict) == list(model.state_dict())
     assert all(torch.equal(v, report.state_dict[k]) for k, v in model.state_dict().items())
     other = create_model("muxnet_m", report.num_classes, resolution=64).eval()
-    other.load_state_dict(report.state_dict)
+    other.load_state_dict(load_checkpoint(tmp_path / "ours.pt"))
     assert torch.equal(logits(other), logits(model))
-
-
-def test_the_report_names_every_tensor_with_its_shape(tmp_path: Path) -> None:
-    report = convert_checkpoint(written(tmp_path / "m.pth", authors_names(network())), "muxnet_m")
+    # the report names every tensor with its shape
     assert ("blocks.1.1.conv_exp.weight", "blocks.2.conv_pw.weight", (48, 12, 1, 1)) in report.mapped
     assert "blocks.1.1.conv_exp.weight -> blocks.2.conv_pw.weight (48, 12, 1, 1)" in str(report)
     assert (report.num_classes, report.in_channels, report.container, report.prefix) == (4, 3, "", "")
@@ -94,7 +99,7 @@ def test_the_ema_dictionary_is_preferred_and_prefixes_are_taken_off(tmp_path: Pa
     content = {
         "epoch": 3,
         "args": argparse.Namespace(lr=0.01),
-        "state_dict": authors_names(network(seed=0)),
+        "state_dict": authors_state(),
         "state_dict_ema": {f"module.{k}": v for k, v in authors_names(averaged).items()},
     }
     report = convert_checkpoint(written(tmp_path / "m.pth", content), "muxnet_m")
@@ -105,23 +110,15 @@ def test_the_ema_dictionary_is_preferred_and_prefixes_are_taken_off(tmp_path: Pa
 def test_files_without_batch_counters_and_with_linear_excitation_are_taken(tmp_path: Path) -> None:
     theirs = {
         k: v[:, :, 0, 0] if "se.conv" in k and v.ndim == 4 else v
-        for k, v in authors_names(network()).items()
+        for k, v in authors_state().items()
         if not k.endswith("num_batches_tracked")
     }
     report = convert_checkpoint(written(tmp_path / "m.pth", theirs), "muxnet_m")
     create_model("muxnet_m", 4).load_state_dict(report.state_dict)
 
 
-def test_the_converted_file_loads(tmp_path: Path) -> None:
-    model = network(num_classes=7)
-    convert_checkpoint(written(tmp_path / "m.pth", authors_names(model)), "muxnet_m", tmp_path / "ours.pt")
-    other = create_model("muxnet_m", 7, resolution=64).eval()
-    other.load_state_dict(load_checkpoint(tmp_path / "ours.pt"))
-    assert torch.equal(logits(other), logits(model))
-
-
 def test_another_model_is_refused_with_the_tensor_and_its_shapes(tmp_path: Path) -> None:
-    path = written(tmp_path / "m.pth", authors_names(network()))
+    path = written(tmp_path / "m.pth", authors_state())
     out = tmp_path / "ours.pt"
     with pytest.raises(
         DataError, match=r"expected a layer for blocks.1.conv_pw.weight \(144, 24, 1, 1\).*96, 24"
@@ -131,7 +128,7 @@ def test_another_model_is_refused_with_the_tensor_and_its_shapes(tmp_path: Path)
 
 
 def changed(**tensors: Tensor | None) -> State:
-    state = authors_names(network())
+    state = dict(authors_state())
     for name, tensor in tensors.items():
         if tensor is None:
             del state[name]
@@ -147,9 +144,7 @@ def changed(**tensors: Tensor | None) -> State:
         ({"bn2.bias": None}, r"expected a tensor bn2.bias of shape \(1280,\); it is missing"),
         ({"classifier.weight": None}, "expected a tensor classifier.weight"),
         ({"extra.weight": torch.ones(2)}, r"extra.weight \(2,\) has no place"),
-        ({"blocks.9.0.conv.weight": torch.ones(2, 2)}, r"blocks.9.0.conv.weight \(2, 2\) has no place"),
         ({"blocks.6.0.bn3.weight": None}, "expected a layer for blocks.17.bn3.weight"),
-        ({"conv_head.bias": torch.ones(1280)}, "conv_head.bias has no place"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused_by_name(

@@ -19,10 +19,17 @@ from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench101.evoxbench import PROBLEMS, ResampledTraining, one_training
 from search_spaces.nasbench101.table import load_table
 from search_spaces.nasbench101.table_evaluator import TableEvaluator
+from search_spaces.nasbench101.table_interface import Table
 
 BEST = "02e5a0247bbdcf2860b7e96f74961594"
 
 
+@pytest.fixture(scope="module")
+def competition(shared_data: Path) -> Table:
+    return load_table(shared_data / "nasbench101_cec")
+
+
+@pytest.fixture(scope="module")
 def raw(shared_data: Path) -> pd.DataFrame:
     frame = pd.read_parquet(shared_data / "nasbench101_cec" / "cells.parquet")
     return frame.assign(error=100 * frame["test_error"])
@@ -30,10 +37,10 @@ def raw(shared_data: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize(("name", "cells", "best"), [("C10/MOP1", 43, 0.95080), ("C10/MOP2", 66, 0.92654)])
 def test_the_known_cells_have_the_recorded_front_and_hypervolume(
-    shared_data: Path, name: str, cells: int, best: float
+    raw: pd.DataFrame, name: str, cells: int, best: float
 ) -> None:
     scale = PROBLEMS[name]
-    points = scale.normalise(raw(shared_data)[list(scale.objectives)].to_numpy(dtype=np.float64))
+    points = scale.normalise(raw[list(scale.objectives)].to_numpy(dtype=np.float64))
     front = points[non_dominated(points)]
     assert len(front) == cells
     assert np.allclose(front.min(axis=0), 0.0)
@@ -42,8 +49,8 @@ def test_the_known_cells_have_the_recorded_front_and_hypervolume(
     assert hypervolume(front, Box(np.zeros(m), np.ones(m))) == pytest.approx(best, abs=5e-6)
 
 
-def test_a_training_is_drawn_by_the_trials_seed(shared_data: Path) -> None:
-    table = load_table(shared_data / "nasbench101_cec")
+def test_a_training_is_drawn_by_the_trials_seed(competition: Table) -> None:
+    table = competition
     evaluate = one_training(table)
     assert isinstance(evaluate, ResampledTraining)
     cell = NASBench101().parse(table.cells()[5])
@@ -56,8 +63,8 @@ def test_a_training_is_drawn_by_the_trials_seed(shared_data: Path) -> None:
     assert set(differences.round(9)) <= set(evaluate.differences.round(9))
 
 
-def test_the_noise_is_that_of_every_training_on_record(shared_data: Path) -> None:
-    assert len(ResampledTraining(load_table(shared_data / "nasbench101_cec")).differences) == 486
+def test_the_noise_is_that_of_every_training_on_record(competition: Table) -> None:
+    assert len(ResampledTraining(competition).differences) == 486
 
 
 def test_the_five_vertex_table_gives_its_one_training_of_four_epochs(shared_data: Path) -> None:
@@ -68,15 +75,15 @@ def test_the_five_vertex_table_gives_its_one_training_of_four_epochs(shared_data
         ResampledTraining(table)
 
 
-def test_the_evaluator_travels_as_a_path(shared_data: Path) -> None:
-    evaluate = ResampledTraining(load_table(shared_data / "nasbench101_cec"))
+def test_the_evaluator_travels_as_a_path(competition: Table) -> None:
+    evaluate = ResampledTraining(competition)
     cell = NASBench101().parse(evaluate.table.cells()[0])
     assert evaluate.differences.size
     copied = pickle.loads(pickle.dumps(evaluate))  # noqa: S301 (pickled a line above)
     assert copied(Trial(0, cell, 1)) == evaluate(Trial(0, cell, 1))
 
 
-def test_a_config_names_the_problem(shared_data: Path) -> None:
+def test_a_config_names_the_problem(raw: pd.DataFrame, shared_data: Path) -> None:
     path = str(shared_data / "nasbench101_cec")
     flops = {"name": "flops", "function": "search_spaces.nasbench101.evoxbench:flops", "cheap": True}
     values = {
@@ -86,7 +93,7 @@ def test_a_config_names_the_problem(shared_data: Path) -> None:
     }
     problem = assemble(check_config(values)).problem
     assert problem.names == PROBLEMS["C10/MOP2"].objectives
-    best = raw(shared_data).set_index("module_hash").loc[BEST]
+    best = raw.set_index("module_hash").loc[BEST]
     cell = problem.space.parse(f"{best['adjacency']}-{best['ops']}")
     assert problem.cheap_values(cell) == {"params": best["params"], "flops": best["flops"]}
     assert problem.evaluate is not None

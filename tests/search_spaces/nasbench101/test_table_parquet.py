@@ -92,7 +92,7 @@ def test_the_competition_table_holds_up_to_three_validation_runs_of_367_cells(co
 @pytest.mark.parametrize("name", ["nasbench101_5v", "nasbench101_cec"])
 def test_every_cell_is_found_by_its_architecture_text_and_hash(shared_data: Path, name: str):
     table, space = load_table(shared_data / name), NASBench101()
-    for cell in table.cells()[::7]:
+    for cell in table.cells()[::40]:
         architecture = space.parse(cell)
         assert space.format(architecture) == cell
         assert table.hash_of(cell) == table.hash_of(architecture) == space.module_hash(architecture)

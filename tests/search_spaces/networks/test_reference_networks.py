@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from counted_networks import counted
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from nas.core.errors import ConfigError
 from search_spaces.muxnet import MODELS, NetworkSpec, format_spec, network_cost, parse_spec
@@ -24,6 +26,8 @@ from search_spaces.networks import (
 )
 
 OTHERS = [name for name in NETWORKS if name not in MODELS]
+# one of each kind of layers
+KINDS = ["resnet18", "vgg16", "mobilenet_v2", "mixnet_m", "muxnet_m", "shufflenet_v2"]
 WITHOUT_SE = ["mobilenet_v2", "shufflenet_v2", "resnet18"]
 
 
@@ -36,12 +40,10 @@ def cost_of(name: str) -> tuple[int, int]:
     return sum(row.params for row in rows), sum(row.madds for row in rows)
 
 
-def counted(network: nn.Module) -> tuple[int, int]:
+def counts(build: Callable[[], nn.Module]) -> tuple[int, int]:
     """Parameters, and MAdds of convolutions and linear layers as torch counts them at 224 pixels."""
-    network = network.to("meta").eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, 224, 224, device="meta"))
-    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
+    found, _ = counted(build, 3, 224)
+    return found["params"], found["madds"]
 
 
 def body(name: str, **settings: Any) -> Any:
@@ -56,9 +58,7 @@ def body(name: str, **settings: Any) -> Any:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_closed_form_counts_what_torch_counts(name: str) -> None:
-    with torch.device("meta"):
-        network = create_network(name)
-    assert counted(network) == cost_of(name)
+    assert counts(partial(create_network, name)) == cost_of(name)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -80,7 +80,7 @@ def test_a_mobile_network_is_a_point_of_the_block_language(name: str) -> None:
     assert parse_spec(format_spec(spec)) == spec
 
 
-@pytest.mark.parametrize("name", [name for name in OTHERS if name != "vgg16"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "vgg16"])
 def test_a_network_gives_logits_and_a_gradient_to_every_parameter(name: str) -> None:
     network = create_network(name, 5, in_channels=1)
     logits = network(torch.randn(2, 1, 33, 33))
@@ -89,7 +89,7 @@ def test_a_network_gives_logits_and_a_gradient_to_every_parameter(name: str) -> 
     assert all(p.grad is not None for p in network.parameters())
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("vgg16", "mobilenet_v2_050")])
 def test_a_body_gives_maps_of_the_widths_and_strides_that_it_states(name: str) -> None:
     network = body(name, resolution=64)
     assert isinstance(network, FeatureExtractor)
@@ -102,7 +102,7 @@ def test_a_body_gives_maps_of_the_widths_and_strides_that_it_states(name: str) -
     ]
 
 
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize("name", KINDS)
 def test_weights_of_the_classifier_load_into_the_body(name: str) -> None:
     with torch.device("meta"):
         features: Any = create_features(name)
@@ -111,9 +111,7 @@ def test_weights_of_the_classifier_load_into_the_body(name: str) -> None:
 
 
 @pytest.mark.parametrize("output_stride", [8, 16])
-@pytest.mark.parametrize(
-    "name", ["resnet18", "vgg16", "mobilenet_v2", "muxnet_m", "muxnet_s", "shufflenet_v2"]
-)
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "mixnet_m"])
 def test_a_dilated_body_keeps_the_size_of_its_maps(name: str, output_stride: int) -> None:
     network = body(name, resolution=64, output_stride=output_stride)
     with torch.no_grad():
@@ -122,19 +120,16 @@ def test_a_dilated_body_keeps_the_size_of_its_maps(name: str, output_stride: int
     assert [m.shape[-1] for m in maps] == [64 // s for s in network.strides]
 
 
-@pytest.mark.parametrize("output_stride", [8, 16])
 @pytest.mark.parametrize("name", WITHOUT_SE)
-def test_a_dilated_body_computes_the_same_at_every_place_of_the_coarse_map(
-    name: str, output_stride: int
-) -> None:
-    plain, dilated = body(name).double(), body(name, output_stride=output_stride).double()
-    dilated.load_state_dict(plain.state_dict())
+def test_a_dilated_body_computes_the_same_at_every_place_of_the_coarse_map(name: str) -> None:
     x = torch.randn(1, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
-        coarse, fine = plain(x)[-1], dilated(x)[-1]
-    step = 32 // output_stride
-    assert coarse.std() > 0
-    torch.testing.assert_close(fine[..., ::step, ::step], coarse)
+        coarse = body(name).double()(x)[-1]
+        assert coarse.std() > 0
+        for output_stride in (8, 16):
+            fine = body(name, output_stride=output_stride).double()(x)[-1]  # the same weights, by the seed
+            step = 32 // output_stride
+            torch.testing.assert_close(fine[..., ::step, ::step], coarse)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2", "mixnet_m"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 
 import pytest
-import torch
-from test_reference_networks import counted
+from test_reference_networks import counts
 
 from nas.core.errors import ConfigError
 from nas.spaces.tracing import trace
@@ -32,13 +32,7 @@ PUBLISHED = {
     "mobilenet_v2@1.4": (6.1, 582),
     "mobilenet_v3_large@0.75": (4.0, 155),
 }
-IN_TIMM = {
-    "mobilenet_v2@0.35": "mobilenetv2_035",
-    "mobilenet_v2@0.75": "mobilenetv2_075",
-    "mobilenet_v2@1.4": "mobilenetv2_140",
-    "mobilenet_v3_large@0.75": "mobilenetv3_large_075",
-    "mobilenet_v3_small@0.75": "mobilenetv3_small_075",
-}
+IN_TIMM = {"mobilenet_v2@0.35": "mobilenetv2_035", "mobilenet_v3_small@0.75": "mobilenetv3_small_075"}
 
 
 def test_widths_are_multiples_of_eight_and_never_below_nine_tenths() -> None:
@@ -64,11 +58,9 @@ def test_a_width_has_the_counts_of_its_paper(name: str) -> None:
 def test_a_width_counts_what_that_of_timm_counts(name: str, timm: ModuleType) -> None:
     if not timm.is_model(IN_TIMM[name]):
         pytest.skip(f"this version of timm has no {IN_TIMM[name]}")
-    with torch.device("meta"):
-        theirs = timm.create_model(IN_TIMM[name])
     spec = network_at(name)
     assert isinstance(spec, NetworkSpec)
-    assert counted(theirs) == tuple(network_cost(spec))
+    assert counts(partial(timm.create_model, IN_TIMM[name])) == tuple(network_cost(spec))
 
 
 @pytest.mark.parametrize("name", WITH_WIDTHS)

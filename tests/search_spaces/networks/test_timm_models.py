@@ -49,7 +49,7 @@ def test_a_transformer_is_built_for_the_size_of_the_images(timm: ModuleType) -> 
         network.check_size(TaskSpec(3, 3, (8, 8)))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "regnetx_002"])
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "regnetx_002"])
 def test_a_convolutional_network_is_a_backbone_of_segmentation(name: str, timm: ModuleType) -> None:
     body = named_network(f"timm/{name}").features(3, 0.0)
     assert body.strides == (4, 8, 16, 32)
@@ -66,10 +66,9 @@ def test_weights_of_a_classifier_load_into_the_body(timm: ModuleType) -> None:
     assert set(found.unexpected_keys) == {"fc.weight", "fc.bias"}
 
 
-@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
-def test_a_network_without_maps_at_strides_is_no_backbone(name: str, timm: ModuleType) -> None:
-    with pytest.raises(ConfigError, match=f"timm/{name}: cannot serve as a backbone"):
-        named_network(f"timm/{name}").features(3, 0.0)
+def test_a_network_without_maps_at_strides_is_no_backbone(timm: ModuleType) -> None:
+    with pytest.raises(ConfigError, match="timm/vit_tiny_patch16_224: cannot serve as a backbone"):
+        named_network("timm/vit_tiny_patch16_224").features(3, 0.0)
 
 
 @pytest.mark.parametrize(

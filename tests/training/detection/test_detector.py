@@ -44,7 +44,7 @@ def test_a_prediction_stands_where_its_anchor_is() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", ["muxnet_xs", "muxnet_m", "mobilenet_v2", "resnet18"])
+@pytest.mark.parametrize("name", ["muxnet_xs", "resnet18"])
 def test_named_networks_become_detectors_that_learn_in_every_part(name: str, style: str) -> None:
     backbone = create_features(name, resolution=64, strides=(8, 16, 32))
     assert isinstance(backbone, nn.Module)

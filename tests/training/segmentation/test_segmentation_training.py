@@ -25,6 +25,8 @@ from nas.training.tasks.segmentation.settings import IGNORE, Augment, HeadSettin
 from nas.training.tasks.segmentation.task import Segmentation, class_weights
 from nas.training.weights import read
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "muxnet_camvid.yaml"
 RECIPE = Recipe(epochs=6, batch_size=4, lr=0.1, schedule="poly", ema_decay=0.9)
 TASK = Segmentation(Augment((24, 32), (0.8, 1.25)))
