@@ -16,7 +16,9 @@ pytest.importorskip("torch")
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
-@pytest.mark.parametrize(("name", "learned"), [("resnets", 80), pytest.param("vits", 240, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "learned"), [("resnets", 80), pytest.param("vits", 240, marks=pytest.mark.slow)]
+)
 def test_nine_of_ten_unseen_networks_are_estimated_within_two_percent(name: str, learned: int) -> None:
     problem = nas.Problem(make_space(f"{name}.py:space", {}, EXAMPLES), ["params", "madds"])
     space, rng = problem.space, np.random.default_rng(0)

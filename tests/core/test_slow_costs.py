@@ -26,7 +26,6 @@ from nas.core.records import Architecture, Observation, Trial
 from nas.core.space import SearchSpace
 from nas.runs.history import read_history
 
-
 QUICK = QUICK_SETTINGS["sa-moead"]
 pytestmark = pytest.mark.usefixtures("no_plots")
 

@@ -101,10 +101,7 @@ def test_the_front_has_the_values_of_own_trainings_alone() -> None:
     assert found.front["error"].max() < 65
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "stop"),
-    [("moead", 34), ("moead", 114), ("sa-moead", 60)],
-)
+@pytest.mark.parametrize(("algorithm", "stop"), [("moead", 34), ("moead", 114), ("sa-moead", 60)])
 def test_an_interrupted_search_resumes_like_an_uninterrupted_one(
     algorithm: str, stop: int, tmp_path: Path
 ) -> None:
