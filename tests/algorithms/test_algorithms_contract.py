@@ -48,13 +48,13 @@ def quick(name: str) -> Any:
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "sa-moead")) for name in NAMES]
 )
 def test_algorithm_keeps_the_contract(name: str) -> None:
-    check_algorithm(quick(name), evaluations=30 if name in QUICK_SETTINGS else 80)
+    check_algorithm(quick(name), evaluations=30 if name in QUICK_SETTINGS else 50)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_algorithm_keeps_the_contract_in_a_space_with_its_own_variation(name: str) -> None:
     problem = toy_problem(3, space=NASBench101.digits())
-    check_algorithm(quick(name), problem, evaluations=30 if name in QUICK_SETTINGS else 40)
+    check_algorithm(quick(name), problem, evaluations=16 if name in QUICK_SETTINGS else 40)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,11 +86,11 @@ def test_default_settings_leave_room_for_a_search(name: str) -> None:
 def test_an_error_far_better_than_random_is_found(name: str) -> None:
     problem = toy_problem(1, space=ToySpace((5,) * 8))
     best = {}
-    evaluations = 60 if name in QUICK_SETTINGS else 300
+    evaluations = 40 if name in QUICK_SETTINGS else 300
     for each in (name, "random"):
         cls = ALGORITHMS[each]
         found = []
-        for seed in range(5):
+        for seed in range(3):
             settings = QUICK_SETTINGS.get(each, cls.default_settings(1, evaluations))
             algorithm = cls(problem, np.random.default_rng(seed), settings)
             errors = []

@@ -22,7 +22,7 @@ from nas.pareto.indicators import Box, hypervolume
 from nas.pareto.preferences import Preference
 from nas.testing import ToySpace, answer, toy_error, toy_problem
 
-QUICK = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2)
+QUICK = SAMOEADSettings(initial=8, surrogate="rbf", whole_space=100, pool=100, growth=0.2)
 LARGE = ToySpace((6,) * 10)  # too many to walk through
 
 
@@ -95,9 +95,9 @@ def test_recalling_earlier_asks_leads_to_the_same_later_ones():
     second = SAMOEAD(problem, np.random.default_rng(3), QUICK)
     assert isinstance(first, HasRecall)
     assert isinstance(first, HasNotes)
-    for i in range(40):
+    for i in range(26):
         (architecture,) = first.ask(1)
-        if i < 30:
+        if i < 20:
             second.recall(architecture)
         else:
             assert second.ask(1) == [architecture]
@@ -157,7 +157,7 @@ def test_a_limit_on_an_expensive_objective_draws_the_search_within_it():
         problem = toy_problem(3, limits)
         algorithm = SAMOEAD(problem, np.random.default_rng(0), QUICK)
         inside = 0
-        for _ in range(50):
+        for _ in range(40):
             seen = told(problem, algorithm.ask(1)[0])
             inside += seen.objectives[0] <= 4
             violation = problem.violation(seen.objectives)
@@ -169,8 +169,8 @@ def test_a_limit_on_an_expensive_objective_draws_the_search_within_it():
 
 def test_a_preference_concentrates_the_search_on_the_preferred_region():
     def dear(prefer: str) -> int:
-        settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
-        seen = run(toy_problem(3), 50, settings)[8:]
+        settings = replace(QUICK, prefer=prefer)
+        seen = run(toy_problem(3), 35, settings)[8:]
         return sum(p.objectives[1] > 18 for p in seen)
 
     assert dear("params<=18") < 0.2 * dear("")
@@ -181,8 +181,8 @@ def test_an_aspiration_draws_candidates_towards_it():
     preference = Preference.parse("error=2%, params=20, madds=20", problem.objectives)
 
     def distance(prefer: str) -> float:
-        settings = SAMOEADSettings(initial=8, surrogate="rbf", pool=100, growth=0.2, prefer=prefer)
-        points = np.array([p.objectives for p in run(problem, 40, settings)[8:]])
+        settings = replace(QUICK, prefer=prefer)
+        points = np.array([p.objectives for p in run(problem, 30, settings)[8:]])
         return float(
             np.median(preference.scores(points, np.array([0.0, 10.0, 5.0]), np.array([100.0, 60.0, 60.0])))
         )

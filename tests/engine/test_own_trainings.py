@@ -101,14 +101,12 @@ def test_the_front_has_the_values_of_own_trainings_alone() -> None:
     assert found.front["error"].max() < 65
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "stop"),
-    [*(("moead", stop) for stop in (20, 34, 60, 114)), ("sa-moead", 60), ("regularized-evolution", 114)],
-)
+@pytest.mark.parametrize(("algorithm", "stop"), [("moead", 34), ("moead", 114), ("sa-moead", 40)])
 def test_an_interrupted_search_resumes_like_an_uninterrupted_one(
     algorithm: str, stop: int, tmp_path: Path
 ) -> None:
-    same = {"algorithm": algorithm, "algorithm_settings": QUICK_SETTINGS.get(algorithm)}
+    same: dict[str, Any] = {"algorithm": algorithm, "algorithm_settings": QUICK_SETTINGS.get(algorithm)}
+    same["budget"] = 60 if algorithm == "sa-moead" else 120
     whole = search(**same).history
     search(tmp_path / "run", stop=stop, **same)
     resumed = search(tmp_path / "run", resume=True, **same).history

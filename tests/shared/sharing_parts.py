@@ -17,6 +17,7 @@ from search_spaces.muxnet import MUXNetSpace
 from search_spaces.muxnet.presets import PRESETS
 
 DIGITS = TaskSpec(1, 10, (8, 8))
+SPACE = "from tests.shared.sharing_parts import declared\n\nspace = declared()\n"  # a user's file
 
 
 class Stage(nn.Module):
@@ -104,6 +105,20 @@ def plain() -> nas.Space:
         return make(c)
 
     return space
+
+
+def linear() -> nas.Space:
+    """A space of networks that learn the digits within a few passes over some hundred images."""
+    return built(
+        lambda c: nn.Sequential(
+            nn.Conv2d(1, c.width, 3, stride=2, padding=1),
+            nn.BatchNorm2d(c.width),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(16 * c.width, 10),
+        ),
+        width=nas.Choice(4, 8, 16),
+    )
 
 
 def built(make: Any, **parameters: Any) -> nas.Space:

@@ -20,11 +20,10 @@ from nas.sharing.limited import Draws, cost_limits
 from nas.sharing.supernet import make_supernet
 from nas.training import Recipe
 from search_spaces.muxnet import MUXNetSpace
-from search_spaces.nasbench201 import NASBench201
-from tests.shared.sharing_parts import DIGITS, small_muxnet
+from tests.shared.sharing_parts import DIGITS, SPACE, declared, small_muxnet
 from tests.shared.sharing_parts import few_networks as few_networks
 
-pytestmark = pytest.mark.usefixtures("few_networks")
+pytestmark = pytest.mark.usefixtures("few_networks", "no_plots")
 LIMIT = ("params <= 4000", "madds <= 200000")
 
 
@@ -38,31 +37,31 @@ def test_draws_meet_the_limits_and_differ() -> None:
 
 
 def test_a_supernet_serves_the_networks_within_the_limits() -> None:
-    space = small_muxnet()
+    space = declared()
     whole = make_supernet(space, DIGITS, seed=0)
-    limited = make_supernet(space, DIGITS, seed=0, limits=("params <= 3000",))
+    limited = make_supernet(space, DIGITS, seed=0, limits=("params <= 600",))
     costs = limited.space.cost
     assert (
-        costs(limited.extremes.largest)["params"] <= 3000 < whole.space.cost(whole.extremes.largest)["params"]
+        costs(limited.extremes.largest)["params"] <= 600 < whole.space.cost(whole.extremes.largest)["params"]
     )
-    draw, rng = EvenDraw(limited, 0, ("params <= 3000",)), np.random.default_rng(0)
-    assert all(costs(draw(rng))["params"] <= 3000 for _ in range(50))
+    draw, rng = EvenDraw(limited, 0, ("params <= 600",)), np.random.default_rng(0)
+    assert all(costs(draw(rng))["params"] <= 600 for _ in range(50))
 
 
 def test_within_limits_every_network_is_covered() -> None:
-    space = MUXNetSpace("tiny", num_classes=10, in_channels=1)
-    limited = make_supernet(space, DIGITS, seed=0, networks=64, limits=LIMIT)
-    draw, rng = Draws(space, LIMIT), np.random.default_rng(1)
-    for _ in range(60):
+    space, limits = small_muxnet(), ("params <= 3000",)
+    limited = make_supernet(space, DIGITS, seed=0, limits=limits)
+    draw, rng = Draws(limited.space, limits), np.random.default_rng(1)
+    for _ in range(30):
         limited.network(draw(rng))  # no NotCovered
 
 
 def test_the_shapes_of_a_huge_space_are_those_within_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     def size(limits: tuple[str, ...]) -> int:
-        tensors = make_supernet(small_muxnet(), DIGITS, seed=0, limits=limits).shared.tensors
+        tensors = make_supernet(declared(), DIGITS, seed=0, limits=limits).shared.tensors
         return sum(t.numel() for t in tensors)
 
-    limits = ("params <= 3000",)
+    limits = ("params <= 600",)
     assert size(limits) > 0.9 * size(())
     monkeypatch.setattr(supernet, "MOST_ENTRIES", 100)
     assert size(limits) < 0.5 * size(())
@@ -70,9 +69,9 @@ def test_the_shapes_of_a_huge_space_are_those_within_the_limits(monkeypatch: pyt
 
 def test_limits_that_no_network_meets_and_others_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"no network of space .* within params <= 3 was found"):
-        make_supernet(small_muxnet(), DIGITS, seed=0, limits=("params <= 3",))
+        make_supernet(declared(), DIGITS, seed=0, limits=("params <= 3",))
     with pytest.raises(ConfigError, match="limit 'error <= 3': expected a limit on params or madds"):
-        Draws(small_muxnet(), ("error <= 3",))
+        Draws(declared(), ("error <= 3",))
     with pytest.raises(ConfigError, match="supernet: limits: expected a list"):
         SupernetSettings(limits="params <= 3")  # type: ignore[arg-type]
 
@@ -88,21 +87,21 @@ def test_a_search_with_limits_has_a_supernet_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    space = NASBench201(channels=4, cells_per_stage=1)
+    space = declared()
     evaluator = SharedEvaluator(
         space, recipe=Recipe(batch_size=64, max_pictures=128), supernet=SupernetSettings(epochs=1), final=None
     )
     same: dict[str, Any] = {"algorithm": "random", "budget": 4, "seed": 0}
-    for limits in ([], ["params <= 9000", "error <= 99"], ["error <= 99"]):
+    for limits in ([], ["params <= 600", "error <= 99"], ["error <= 99"]):
         found = nas.search(space, ["error", "params"], evaluate=evaluator, limits=limits, **same)
         assert (found.history["status"] == "ok").sum() == 4
     assert len(list((tmp_path / "runs" / "supernets").iterdir())) == 2
 
 
 CONFIG = """
-space: {name: nasbench201, channels: 4, cells_per_stage: 1}
+space: my_space.py:space
 objectives: [error, params]
-limits: [params <= 9000]
+limits: [params <= 600]
 evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
 executor: serial
 algorithm: {name: random}
@@ -116,13 +115,15 @@ def test_the_command_trains_the_supernet_of_the_search(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text(CONFIG)
+    (tmp_path / "my_space.py").write_text(SPACE)
     run: Callable[..., Done] = nas_in(monkeypatch, capsys)
     assert run("supernet", "train", "my.yaml").code == 0
     done = run("search", "my.yaml", "--csv")
     assert "Training the supernet" not in done.out + done.err
-    assert (pd.read_csv(tmp_path / "runs" / "mine" / "history.csv")["params"] <= 9000).all()
+    assert (pd.read_csv(tmp_path / "runs" / "mine" / "history.csv")["params"] <= 600).all()
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
-    assert run("supernet", "evaluate", str(folder), "000000").code == 0
+    network = "depth=1/width=4/stages.0.kernel=3/stages.0.operation=conv"
+    assert run("supernet", "evaluate", str(folder), network, "--config", "my.yaml").code == 0
 
 
 def test_networks_without_parameters_are_refused() -> None:

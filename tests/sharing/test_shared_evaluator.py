@@ -22,13 +22,14 @@ from nas.sharing import FinalSettings, SharedEvaluator, SupernetSettings
 from nas.sharing.from_config import shared
 from nas.training import Recipe
 from search_spaces.nasbench201 import NASBench201
-from tests.shared.sharing_parts import declared
+from tests.shared.sharing_parts import SPACE, declared, linear
 from tests.shared.sharing_parts import few_networks as few_networks
 
-pytestmark = pytest.mark.usefixtures("few_networks")
+pytestmark = pytest.mark.usefixtures("few_networks", "no_plots")
 RECIPE = Recipe(batch_size=64, max_pictures=128)
+NETWORK = "depth=1/width=8/stages.0.kernel=3/stages.0.operation=conv"
 CONFIG = """
-space: {name: nasbench201, channels: 4, cells_per_stage: 1}
+space: my_space.py:space
 objectives: [error, params]
 evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
 executor: serial
@@ -44,6 +45,7 @@ def run(
 ) -> Callable[..., Done]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.yaml").write_text(CONFIG)
+    (tmp_path / "my_space.py").write_text(SPACE)
     return nas_in(monkeypatch, capsys)
 
 
@@ -63,7 +65,7 @@ def test_a_search_trains_its_supernet_and_a_later_one_reuses_it(
     assert "final: false: no candidate is trained, so the front has inherited errors" in " ".join(
         caplog.messages
     )
-    assert run("supernet", "evaluate", str(folder), "333333").code == 0
+    assert run("supernet", "evaluate", str(folder), NETWORK, "--config", "my.yaml").code == 0
     named = run(
         *("search", "my.yaml", "--csv", "--out", "runs/named", "--set"),
         f"evaluator.supernet={folder.relative_to(tmp_path)}",
@@ -86,10 +88,10 @@ def test_values_do_not_depend_on_the_seed_or_the_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    space = NASBench201(channels=4, cells_per_stage=1)
+    space = declared()
     evaluator = nas.training.SharedEvaluator(space, recipe=RECIPE, supernet=SupernetSettings(epochs=1))
     evaluator.prepare()
-    trials = [Trial(i, space.parse("333333"), seed=i, budget=None) for i in range(2)]
+    trials = [Trial(i, space.parse(NETWORK), seed=i, budget=None) for i in range(2)]
     fresh = SharedEvaluator(space, recipe=RECIPE, supernet=evaluator.folder)
     assert evaluator(trials[0]) == evaluator(trials[1]) == fresh(trials[0])
     assert evaluator.companions == ("loss", "soft_error")
@@ -121,12 +123,12 @@ def test_candidates_are_trained_too_and_keep_their_weights(
     run: Callable[..., Done], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     trained = ["--set", "evaluator.final={epochs: 1}", "--set", "evaluator.trust={threshold: -1}"]
-    done = run("search", "my.yaml", "--csv", "--budget", "36", *trained)
+    done = run("search", "my.yaml", "--csv", "--budget", "32", *trained)
     assert done.code == 0, done.err
-    assert "inherited errors of 9 networks against own trainings of 1 epochs" in " ".join(caplog.messages)
+    assert "inherited errors of 8 networks against own trainings of 1 epochs" in " ".join(caplog.messages)
     rows = pd.read_csv(tmp_path / "runs" / "mine" / "history.csv", dtype={"architecture": str})
     own = rows[rows["budget"] == 1]
-    assert len(own) == 18
+    assert len(own) == 16
     assert (own["epochs"] == 1).all()
     assert own["inherited_error"].notna().all()
     before = rows[rows["budget"] == 0].set_index("architecture")["inherited_error"]
@@ -143,8 +145,8 @@ def test_an_own_training_can_start_with_inherited_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    space = NASBench201(channels=4, cells_per_stage=1)
-    recipe = Recipe(batch_size=64)
+    space = linear()
+    recipe = Recipe(batch_size=64, max_pictures=256)
     inheriting = SharedEvaluator(
         space,
         recipe=recipe,
@@ -153,7 +155,7 @@ def test_an_own_training_can_start_with_inherited_weights(
     )
     inheriting.prepare()
     scratch = replace(inheriting, final=FinalSettings(epochs=1))
-    trial = Trial(0, space.parse("333333"), seed=1, budget=1.0)
+    trial = Trial(0, space.parse("width=8"), seed=1, budget=1.0)
     first, other = inheriting(trial), scratch(trial)
     assert first["train_loss"] < other["train_loss"]
     assert first["inherited_error"] == other["inherited_error"]
@@ -227,7 +229,7 @@ def test_each_worker_of_a_cluster_reads_the_supernet_once(
 
 def test_a_resumed_search_refuses_another_supernet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    space = NASBench201(channels=4, cells_per_stage=1)
+    space = declared()
 
     def search(supernet: Any, **more: Any) -> nas.SearchResult:
         evaluator = SharedEvaluator(space, recipe=RECIPE, supernet=supernet, final=None)
@@ -236,7 +238,7 @@ def test_a_resumed_search_refuses_another_supernet(monkeypatch: pytest.MonkeyPat
         )
 
     search(SupernetSettings(epochs=1), budget=2)
-    with pytest.raises(HistoryError, match=r"evaluator\.supernet: 'nasbench201-"):
+    with pytest.raises(HistoryError, match=r"evaluator\.supernet: 'shared-stages-"):
         search(SupernetSettings(epochs=1, seed=1), budget=4, resume=True)
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
     assert len(search(folder, budget=4, resume=True).history) == 4  # the same one

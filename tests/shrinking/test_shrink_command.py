@@ -24,11 +24,11 @@ from tests.shared.commands import Done
 Run = Callable[..., Done]
 SHORT = (
     *("--data", "digits", "--executor", "serial", "--algorithm", "random"),
-    *("--set", "evaluator.recipe={epochs: 1, max_pictures: 256}"),
+    *("--set", "evaluator.recipe={epochs: 1, max_pictures: 64}"),
 )
 
 
-def shrink(command: Run, *arguments: str, budget: int = 5, out: str = "runs/smaller") -> Done:
+def shrink(command: Run, *arguments: str, budget: int = 3, out: str = "runs/smaller") -> Done:
     return command("shrink", *arguments, *SHORT, "--budget", str(budget), "--out", out)
 
 
@@ -54,7 +54,7 @@ def test_a_run_does_not_depend_on_the_file_of_weights_nor_on_its_place(command: 
     assert shrink(command, "my_net.py:make_model", "--weights", "trained.pt").code == 0
     Path("trained.pt").unlink()
     shutil.move("runs/smaller", "moved")
-    done = command("shrink", "--resume", "moved", "--budget", "6", "--trust")
+    done = command("shrink", "--resume", "moved", "--budget", "4", "--trust")
     assert done.code == 0, done.err
     best = pd.read_csv("moved/front.csv")["architecture"][0]
     done = command("export", "moved", "--pick", best, "--no-onnx", "--trust")
@@ -73,7 +73,7 @@ def test_channels_are_ranked_by_the_loss_and_the_ranking_stays_with_the_run(
     assert not Path("runs/smaller").exists()
     assert shrink(command, *given, "space.ranking=taylor").code == 0
     assert torch.load("runs/smaller/original/original.pt", weights_only=True)["scores"]
-    assert command("shrink", "--resume", "runs/smaller", "--budget", "6", "--trust").code == 0
+    assert command("shrink", "--resume", "runs/smaller", "--budget", "4", "--trust").code == 0
     best = pd.read_csv("runs/smaller/front.csv")["architecture"][0]
     assert nas.load_network("runs/smaller", best, trust=True)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
@@ -81,15 +81,15 @@ def test_channels_are_ranked_by_the_loss_and_the_ranking_stays_with_the_run(
 def test_without_weights_the_original_is_trained_first_and_the_search_resumes(
     command: Run, folder: Path
 ) -> None:
-    train = ("--set", "space.train={epochs: 2, max_pictures: 256}")
+    train = ("--set", "space.train={epochs: 2, max_pictures: 64}")
     done = shrink(command, "my_net.py:make_model", *train)
     assert done.code == 0, done.err
     assert "Original: epoch 2 of 2" in done.out
     assert Path("runs/smaller/original/original.pt").is_file()
-    done = command("search", "--resume", "runs/smaller", "--budget", "7")
+    done = command("search", "--resume", "runs/smaller", "--budget", "4")
     assert done.code == 0, done.err
     frame, _ = read_history(Path("runs/smaller"))
-    assert len(frame) == 7
+    assert len(frame) == 4
 
 
 def test_an_interrupted_training_of_the_original_continues_with_the_same_command(
@@ -105,7 +105,7 @@ def test_an_interrupted_training_of_the_original_continues_with_the_same_command
             raise KeyboardInterrupt
         return epoch(self, feed)
 
-    train = ("--set", "space.train={epochs: 2, max_pictures: 256}")
+    train = ("--set", "space.train={epochs: 2, max_pictures: 64}")
     with monkeypatch.context() as patch:
         patch.setattr(Training, "epoch", interrupted)
         done = shrink(command, "my_net.py:make_model", *train)
@@ -221,7 +221,7 @@ def test_a_limit_below_the_original_leaves_it_out_of_the_candidates(command: Run
 def test_a_config_describes_a_shrink_run(command: Run, folder: Path) -> None:
     Path("mine.yaml").write_text(
         "space: {name: module, model: my_net.py:make_model, weights: trained.pt, keep: [fc]}\n"
-        "evaluator: {name: tuning, data: digits, recipe: {epochs: 1, max_pictures: 256}, distillation: 0}\n"
+        "evaluator: {name: tuning, data: digits, recipe: {epochs: 1, max_pictures: 64}, distillation: 0}\n"
         "executor: serial\nalgorithm: random\nbudget: 4\nhalving: {first: 0, last: 1}\nconcurrency: 1\nout: runs/mine\n"
     )
     done = command("search", "mine.yaml")

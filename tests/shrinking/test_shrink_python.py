@@ -16,9 +16,9 @@ from tests.shared.shrink_parts import Plain, plain
 
 QUICK: dict[str, Any] = {
     "data": "digits",
-    "training": {"recipe": {"epochs": 1, "max_pictures": 256}},
+    "training": {"recipe": {"epochs": 1, "max_pictures": 64}},
     "algorithm": "random",
-    "budget": 4,
+    "budget": 3,
 }
 
 
@@ -35,15 +35,15 @@ def test_a_trained_module_becomes_a_front(trained: Plain, tmp_path: Path) -> Non
 
 def test_a_run_continues_with_its_own_original(trained: Plain, tmp_path: Path) -> None:
     nas.shrink(trained, out=tmp_path / "run", **{**QUICK, "budget": 8})
-    later = nas.shrink(Plain(), out=tmp_path / "run", resume=True, **{**QUICK, "budget": 10})
-    assert later.summary["evaluations"] == 10
-    whole = nas.shrink(trained, **{**QUICK, "budget": 10})
+    later = nas.shrink(Plain(), out=tmp_path / "run", resume=True, **{**QUICK, "budget": 9})
+    assert later.summary["evaluations"] == 9
+    whole = nas.shrink(trained, **{**QUICK, "budget": 9})
     assert list(later.history["architecture"]) == list(whole.history["architecture"])
     assert list(later.history["error"]) == list(whole.history["error"])
 
 
 def test_a_function_is_trained_first(tmp_path: Path) -> None:
-    train = {"epochs": 2, "max_pictures": 256}
+    train = {"epochs": 2, "max_pictures": 64}
     result = nas.shrink(plain, out=tmp_path / "run", train=train, **QUICK)
     assert (tmp_path / "run" / "original" / "original.pt").is_file()
     alone = nas.shrink(plain, train=train, **QUICK)  # without a folder
@@ -61,7 +61,7 @@ def test_a_function_of_any_keywords_gets_the_sizes_of_the_data() -> None:
         assert sizes == {"num_classes": 10, "in_channels": 1}
         return Plain(**sizes)
 
-    train = {"epochs": 1, "max_pictures": 256}
+    train = {"epochs": 1, "max_pictures": 64}
     assert nas.shrink(make, train=train, **QUICK).summary["original"]["params"] == 770.0
 
 

@@ -20,7 +20,7 @@ from nas.training.data import Digits
 from nas.training.feed import prepare
 from tests.shared.shrink_parts import Plain
 
-FAST = Recipe(epochs=1, lr=0.02, warmup_epochs=0.0, max_pictures=256, channels_last=False)
+FAST = Recipe(epochs=1, lr=0.02, warmup_epochs=0.0, max_pictures=64, channels_last=False)
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.core.checks import check_numbers
 from nas.training.data.base import (
@@ -34,11 +37,7 @@ class Digits:
         check_numbers("data", self)
 
     def load(self) -> Splits:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        images = np.asarray(bunch.images, dtype=np.uint8)[:, None]
-        labels: IntArray = np.asarray(bunch.target, dtype=np.int64)
+        images, labels = _images_and_labels()
         validation, test, train = (
             MemoryPictures(images[part], labels[part])
             for part in stratified(labels, (self.validation, self.test), self.split_seed)
@@ -58,3 +57,17 @@ class Digits:
             counts={k: class_counts(p.labels, 10) for k, p in parts.items()},
             picture="8x8, 1 channel",
         )
+
+
+def _images_and_labels() -> tuple[NDArray[np.uint8], IntArray]:
+    """Images (n, 1, 8, 8) and labels (n,), from scikit-learn's file: importing scikit-learn takes a second in every worker."""
+    found = find_spec("sklearn")
+    folders = found.submodule_search_locations if found else None
+    file = Path(folders[0], "datasets", "data", "digits.csv.gz") if folders else None
+    if file is None or not file.is_file():  # not installed, or a version that has the file elsewhere
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        return np.asarray(bunch.images, dtype=np.uint8)[:, None], np.asarray(bunch.target, dtype=np.int64)
+    table = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    return table[:, :-1].reshape(-1, 1, 8, 8).astype(np.uint8), table[:, -1]
