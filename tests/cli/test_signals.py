@@ -68,6 +68,7 @@ def finish(folder: Path, nas_command) -> None:
 SLOW = ("--set", "evaluator.sleep=0.05", "--budget", "40")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_serial_search_cleanly_and_it_continues(folder: Path, nas_command) -> None:
     interrupted(folder, *SLOW, group=False)
     finish(folder, nas_command)

@@ -35,6 +35,7 @@ def test_the_built_in_targets_are_listed(command: Callable[..., Done]) -> None:
     assert {one["name"]: one["ram"] for one in listed}["microcontroller-512k"] == 524_288
 
 
+@pytest.mark.slow
 def test_the_front_of_a_run_is_checked(command: Callable[..., Done], tmp_path: Path) -> None:
     (tmp_path / "search.yaml").write_text(CONFIG)
     (tmp_path / "small.yaml").write_text("ram: 8 KiB\n")

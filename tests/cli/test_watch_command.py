@@ -349,6 +349,7 @@ def test_results_are_not_read_again_without_a_change(run: Path, monkeypatch: pyt
     assert recorded.look().evaluated == first.evaluated
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_watching_without_a_traceback(tmp_path: Path) -> None:
     watching = subprocess.Popen(
         [sys.executable, "-c", NAS, "watch", str(tmp_path / "nowhere")],

@@ -160,6 +160,7 @@ def test_help_teaches_by_example(nas: Callable[..., Done]) -> None:
     assert "algorithms:" in text
 
 
+@pytest.mark.slow
 def test_the_example_runs_with_a_small_budget(tmp_path: Path, nas: Callable[..., Done]) -> None:
     done = nas("compare", str(EXAMPLE), "--seeds", "1", "--set", "budget=22", "--out", "out")
     assert done.code == 0, done.out + done.err

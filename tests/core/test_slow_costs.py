@@ -105,6 +105,7 @@ def test_every_algorithm_keeps_a_cheap_limit_with_few_exact_costs(name: str) -> 
     assert np.mean(calls) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sa-moead", "random", "nsga2", "moead", "local-search"])
 def test_every_algorithm_descends_to_a_tight_limit_on_slow_costs(name: str) -> None:
     """One in ten million meets it. Estimates alone did not lead there: "the nearest had params = 101" under a limit of 110."""

@@ -327,6 +327,7 @@ def test_no_text_of_a_run_becomes_markup(made: Path, tmp_path: Path, show: Show)
     assert shown.errors == []
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_reported(runs: Path, show: Show) -> None:
     shown = show(runs)
     shown.page.route("**/runs.json*", lambda route: route.abort())

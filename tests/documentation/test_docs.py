@@ -149,6 +149,7 @@ def test_the_example_prints_a_front_within_its_limit(own_output: str) -> None:
     assert float(rows[0][1]) < 10  # it learned: guessing has an error of 90%
 
 
+@pytest.mark.slow
 def test_the_config_of_the_example_gives_the_front_that_the_script_gives(
     own_output: str, own_run: Path
 ) -> None:

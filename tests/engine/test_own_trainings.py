@@ -101,6 +101,7 @@ def test_the_front_has_the_values_of_own_trainings_alone() -> None:
     assert found.front["error"].max() < 65
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "stop"), [("moead", 34), ("moead", 114), ("sa-moead", 40)])
 def test_an_interrupted_search_resumes_like_an_uninterrupted_one(
     algorithm: str, stop: int, tmp_path: Path

@@ -195,6 +195,7 @@ def test_a_task_measures_its_reported_values(shared_data: Path, name: str) -> No
     assert known.name == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("*.yaml")))
 def test_every_comparison_can_begin(
     name: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -198,6 +198,7 @@ def test_the_search_waits_for_a_locked_log_with_a_message(
     check_same(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_a_permanently_locked_log_stops_the_search_which_can_be_resumed(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

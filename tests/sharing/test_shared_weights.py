@@ -47,6 +47,7 @@ def images(count: int = 4) -> torch.Tensor:
     return torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @every_space
 def test_random_networks_get_views_of_their_shapes(name: str) -> None:
     owned = {t.untyped_storage().data_ptr() for t in supernet(name).shared.parameters()}
