@@ -216,15 +216,17 @@ def shrink(
         return Problem(space, *parts[:3], quantities=parts.quantities, deployment=parts.deployment)
 
     def check(space: SearchSpace, evaluate: Evaluate) -> None:
-        given = search_arguments
+        given, problem = search_arguments, problem_of(space, evaluate)
         check_spec(
             SearchSpec(
-                problem=problem_of(space, evaluate),
+                problem=problem,
                 algorithm=named_algorithm(given.get("algorithm", DEFAULT_ALGORITHM)),
                 algorithm_settings=given.get("algorithm_settings"),
                 executor=executor_factory(given.get("executor", "serial"), given.get("executor_settings"))[0],
                 loop=replace(_loop(given.get("loop")), evaluations=budget, seed=seed),
+                warm_start=given.get("warm_start"),
                 initial=given.get("initial") or (),
+                stop=stop_rules(given.get("stop", ()), problem),
             )
         )
 

@@ -144,10 +144,10 @@ class Candidates:
         With slow costs, False for most candidates that the estimate rejects, and once the exact values of a
         proposal are used up.
         """
-        if self._estimate is None or canonical in self._estimate:
-            return self._problem.cheap_violation(canonical) == 0
         if self._quick_violation(canonical) > 0:
             return False
+        if self._estimate is None or canonical in self._estimate:
+            return self._problem.cheap_violation(canonical) == 0
         if self._violation(canonical) > 0:
             self._screened += 1
             if self._screened % _SCREENED:  # every tenth is checked all the same

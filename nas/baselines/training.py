@@ -140,7 +140,8 @@ def _sorted_out(
             fitting[name] = network
         except (ConfigError, DataError) as error:
             if not isinstance(item, str) or ":" in item:  # code of the user, or a text of an architecture
-                raise type(error)(f"network {name}: {error}") from error
+                text = str(error).removeprefix(f"network {name}: ").removeprefix(f"model {name}: ")
+                raise type(error)(f"network {name}: {text}") from error
             excluded.append(_not_trained(name, f"does not fit the data: {one_line(str(error), 300)}", terms))
     if not fitting:
         return None, {}, excluded

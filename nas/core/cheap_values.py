@@ -185,6 +185,8 @@ class CheapValues:
             values = {limit.objective: float(costs[limit.objective]) for limit in self._quick}
         except (CostFailed, KeyError, TypeError, ValueError):  # `of` reports it
             return 0.0
+        if not all(map(math.isfinite, values.values())):  # likewise
+            return 0.0
         violation = sum(limit.excess(values[limit.objective]) for limit in self._quick)
         if violation > 0:
             self._count(architecture, values, self._quick)

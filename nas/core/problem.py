@@ -254,7 +254,7 @@ class Problem:
 
     @property
     def checked(self) -> int:
-        """Number of architectures whose cheap values this process has computed, or tried to."""
+        """Number of architectures that this process has checked against the cheap limits, or whose cheap values it has tried to compute."""
         return self.cheap.checked
 
     def infeasible(self, what: str) -> InfeasibleError:

@@ -20,6 +20,7 @@ from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.core import cost_timing
 from nas.core.algorithm import Algorithm
 from nas.core.cost_timing import Kept
+from nas.core.errors import ConfigError
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
@@ -367,3 +368,18 @@ def test_architectures_are_counted_once_whichever_limit_excludes_them() -> None:
     assert problem.quick_violation(large) == problem.cheap_violation(large) > 0
     assert problem.quick_violation(large) > 0
     assert (problem.checked, problem.excluded) == (1, {"madds <= 60": 1})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, "many", None])
+def test_a_wrong_own_cost_is_reported_and_not_taken_for_a_violation(wrong: object) -> None:
+    class Wrong(Costly):
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            return {"params": 1.0, "madds": wrong}  # type: ignore[dict-item]
+
+    size = Objective("size", function=Exported(), cheap=True)
+    problem = Problem(Wrong(), ["error", size], error_of, ["madds <= 60"])
+    problem.set_cost_seconds(0.5, 0.002)
+    architecture = Architecture("costly", (1,) * 10)
+    assert problem.quick_violation(architecture) == 0
+    with pytest.raises(ConfigError, match="objective 'madds': expected a finite number"):
+        problem.cheap_violation(architecture)

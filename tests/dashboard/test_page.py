@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_browser import Opened
+from report_browser import Opened, watched
 
 import nas
 from nas.dashboard import Dashboard, watcher
@@ -30,15 +30,6 @@ def window(browser: Any) -> Iterator[Opened]:
     """A window for all tests: a new one takes longer than most of them. Each test has its own server, and so its own origin."""
     with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
         yield watched(context.new_page())
-
-
-def watched(page: Any) -> Opened:
-    """A page with its errors and requests from now on."""
-    found = Opened(page, Path())
-    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: found.errors.append(str(error)))
-    page.on("request", lambda r: found.requests.append(r.url))
-    return found
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_browser import Open, Opened, launched
+from report_browser import Open, Opened, launched, watched
 from report_parts import some_source
 
 from nas.report import Source, write_page
@@ -39,15 +39,6 @@ def show_page(window: Opened, tmp_path: Path) -> Open:
         return loaded(window, path)
 
     return shown
-
-
-def watched(page: Any) -> Opened:
-    """A page with its errors and requests from now on."""
-    found = Opened(page, Path())
-    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: found.errors.append(str(error)))
-    page.on("request", lambda r: found.requests.append(r.url))
-    return found
 
 
 def loaded(window: Opened, path: Path) -> Opened:

@@ -75,3 +75,12 @@ class Opened:
 
 
 Open = Callable[..., Opened]
+
+
+def watched(page: Any) -> Opened:
+    """A page with its errors and requests from now on."""
+    found = Opened(page, Path())
+    page.on("console", lambda m: found.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: found.errors.append(str(error)))
+    page.on("request", lambda r: found.requests.append(r.url))
+    return found

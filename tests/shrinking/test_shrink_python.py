@@ -144,6 +144,7 @@ def test_a_folder_with_a_run_is_refused_before_any_training(trained: Plain, tmp_
         ({"algorithm": "nsga"}, "unknown"),
         ({"initial": ["width=1"]}, "initial"),
         ({"loop": {"halving": {"first": 2, "last": 1}}}, "halving"),
+        ({"stop": "erorr <= 2"}, "erorr"),
     ],
 )
 def test_a_search_that_cannot_start_is_refused_before_the_original_is_trained(

@@ -176,7 +176,7 @@ def _usual(usual: tuple[str, ...], features: Any, kind: type) -> tuple[str, ...]
 
 
 def _images(datasets: Any, rows: Any, name: str) -> list[Any]:
-    """The cells of the image column: bytes or arrays, None where there is no image. Does not decode images or open other files."""
+    """The image column as bytes or arrays, None for a missing image. Decodes no image and opens no other file."""
     if isinstance(rows.features[name], datasets.Image):
         rows = rows.cast_column(name, datasets.Image(decode=False))
     elif not isinstance(rows.features[name], (dict, datasets.Value)):
