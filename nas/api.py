@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -217,6 +218,7 @@ def shrink(
 
     def check(space: SearchSpace, evaluate: Evaluate) -> None:
         given, problem = search_arguments, problem_of(space, evaluate)
+        inspect.signature(search).bind(space, objectives, evaluate, **{"budget": budget, **given})
         check_spec(
             SearchSpec(
                 problem=problem,
@@ -227,6 +229,7 @@ def shrink(
                 warm_start=given.get("warm_start"),
                 initial=given.get("initial") or (),
                 stop=stop_rules(given.get("stop", ()), problem),
+                callbacks=given.get("callbacks", ()),
             )
         )
 

@@ -5,7 +5,8 @@
 The space is that of the small ResNets of experiments/real_pool. Every search has the same number of CPU minutes (`time.process_time`, so that other load
 does not matter) and minimises validation error and multiply-adds. All members of its final front, at most ten, are trained again with the same recipe and another seed,
 and scored by their *test* errors: `hypervolume` is the share of the box from 45 to 75 percent and from 0.1 to 4 million multiply-adds (logarithmic). Appends a row for each search to
-results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. A killed run continues.
+results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. A killed run continues. A longer search continues a copy of the next shorter one,
+except for `shared`, whose supernet is as long as the budget permits.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its librarie
 
 import argparse
 import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -147,12 +149,20 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/equal_compute"))
     args = parser.parse_args()
     path = args.results / "equal_compute.csv"
-    for minutes in args.minutes:
+    for minutes in sorted(args.minutes):
         for seed in args.seeds:
             for method in args.methods:
                 if (minutes, method, seed) in finished(path):
                     continue
                 folder = args.runs / f"{minutes:g}-{method}-{seed}"
+                shorter = (
+                    args.runs
+                    / f"{max((m for m in args.minutes if m < minutes), default=0):g}-{method}-{seed}"
+                )
+                if method != "shared" and shorter.is_dir() and not folder.is_dir():
+                    copied = args.runs / f"{folder.name}.copied"
+                    shutil.copytree(shorter, copied, dirs_exist_ok=True)
+                    copied.rename(folder)
                 front, facts = search(method, 60.0 * minutes, seed, folder)
                 volume, members = score(front, args.results / "finalists.csv")
                 row = {

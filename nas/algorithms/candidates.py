@@ -25,6 +25,7 @@ _WALKED_S, _FEWEST_WALKED = 120.0, 100  # likewise, to find the last unseen arch
 _FAR = 1e6  # added to violations of limits that are checked first, so that a descent meets these first
 _LEARNED = 20  # exact values needed to fit the estimate
 _SCREENED = 10  # candidates rejected by the estimate for each one of them that is computed exactly
+_QUICK_SHARE = 0.25  # of the time of an exact value, for the quick costs of the mutants of one step
 _GUESSED = 20  # mutants; only the nearest by the estimate is computed exactly
 _WALKED_SLOWLY = 10_000  # and where costs are slow, which are then computed for all of them
 MAX_ENUMERATED = 2_000_000  # gene combinations to enumerate for the last unseen ones
@@ -274,13 +275,15 @@ class Candidates:
             if violation < least:
                 closest, least = current, violation
         if least > 0 and closest is not None and not self._seen:
-            values = problem.cheap_values(closest)
+            # those that were computed: beyond a quick limit the others may fail
+            values = problem.cheap.quick_values(closest) if least >= _FAR else problem.cheap_values(closest)
             nearest = ", ".join(
                 f"{x.objective} = {exact(values[x.objective])}"
                 for x in problem.all_limits
                 if x.objective in values
             )
-            why = f" and violates: {problem.why_excluded(closest)}" if problem.requirements else ""
+            known = problem.requirements and least < _FAR
+            why = f" and violates: {problem.why_excluded(closest)}" if known else ""
             raise problem.infeasible(
                 f"no architecture of space {self._space.name!r} was found that meets them; the nearest had {nearest}{why}"
             )
@@ -291,7 +294,10 @@ class Candidates:
         if self._estimate is None:
             mutant = self.variation.mutate(current, self._rng)
             return self._space.canonical(mutant) if self._space.is_valid(mutant) else None
-        drawn = [self.variation.mutate(current, self._rng) for _ in range(_GUESSED)]
+        number = _GUESSED
+        if self._quick:  # fewer where the space's own costs are not that quick
+            number = max(1, min(number, int(_QUICK_SHARE / max(self._problem.own_cost_share, 1e-9))))
+        drawn = [self.variation.mutate(current, self._rng) for _ in range(number)]
         new = {self._space.canonical(a): None for a in drawn if self._space.is_valid(a)}
         mutants = [a for a in new if a not in self._estimate]
         if self._quick and mutants:

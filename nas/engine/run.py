@@ -99,7 +99,7 @@ def run(spec: SearchSpec, on_ready: Callable[[Plan], None] | None = None) -> Sea
 
 def check_spec(spec: SearchSpec) -> None:
     """Raise the errors that a new search raises before its first evaluation, such as a budget below the initial design."""
-    prepare(replace(spec, out=None, keep_weights=False), None)
+    prepare(_checked(replace(spec, out=None, keep_weights=False)), None)
 
 
 def _run_checked(spec: SearchSpec, on_ready: Callable[[Plan], None] | None) -> SearchResult:

@@ -42,8 +42,8 @@ def told_values(problem: Problem, given: Any) -> dict[str, float]:
             values[storable(name)] = number
     missing = [o.name for o in measured if o.function is None and o.name not in values]
     if missing:
-        hints = "".join(did_you_mean(name, values) for name in missing[:1])
-        raise ConfigError(f"tell: {', '.join(missing)} missing{hints}; got: {', '.join(values) or 'nothing'}")
+        near = did_you_mean(missing[0], values).replace("did you mean", "misspelt as")
+        raise ConfigError(f"tell: {', '.join(missing)} missing{near}; got: {', '.join(values) or 'nothing'}")
     return values
 
 

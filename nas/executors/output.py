@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from nas.core.text import printable
 from nas.executors import output_cap
 
 LIMIT = 2**20  # bytes of one trial's output that are kept
+_LOOK_S = 0.02  # between looks whether the last output is there
 _SHOWN = 1500  # characters of its end that are part of a reason
 
 
@@ -60,13 +63,32 @@ def keep_output(folder: Path | None, limit: int = LIMIT, streams: Sequence[int] 
     return Kept(path, mark)
 
 
-def last_lines(path: str) -> str:
-    """The end of the file, indented; "" if it is empty or missing."""
+def last_lines(path: str, patience_s: float = 0.0) -> str:
+    """The end of the file, indented; "" if it is empty or missing.
+
+    Of a process that has ended, the last output may still be on its way: it waits for that, at most `patience_s` seconds.
+    """
     try:
         with open(path, "rb") as file:
+            _wait_for_the_end(file.fileno(), patience_s)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _SHOWN))
             text = file.read().decode(errors="replace").strip()
     except OSError:
         return ""
     return "\n".join(f"  {line}" for line in printable(text).splitlines())
+
+
+def _wait_for_the_end(descriptor: int, patience_s: float) -> None:
+    """Wait until the program that writes the file has ended and released its lock."""
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                return
+            time.sleep(_LOOK_S)
+        except OSError:  # a file system without locks
+            return

@@ -2,12 +2,14 @@
 
 usage: output_cap.py FILE LIMIT MARK PID, with the output on standard input. The file holds the first and the last half
 of LIMIT bytes. MARK in the input empties the file: a new trial begins. The program ends when its input is closed, or
-when process PID is gone and no input came for a while. It is a process, not a thread, because compiled code may print
+when process PID is gone and no input came for a while; until then it has a lock on the file. It is a process, not a thread, because compiled code may print
 while it holds the interpreter's lock.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import sys
@@ -93,6 +95,8 @@ def _is_there(pid: int) -> bool:
 def main(file: str, limit: str, mark: str, pid: str) -> None:
     """Read standard input to its end."""
     descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if os.fork() > 0:  # not the worker's child, which Ray would kill together with it
         os._exit(0)
     os.setsid()

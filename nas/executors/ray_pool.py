@@ -33,6 +33,7 @@ from nas.executors.worker import clip, describe_failure, one_line
 
 _LOG = logging.getLogger(__name__)
 _STARTS = 3  # times that every worker may die before its first trial until the pool gives up
+_LAST_OUTPUT_S = 2.0  # longest wait for the last output of a process that died
 _TICK_S = 1.0  # between checks whether Ray answers
 _SILENCE_S = 10.0  # without an answer before it counts as silence
 _DOING_S = 0.5  # between two reports of the workers' activity
@@ -392,7 +393,7 @@ class WorkerPool:
         """The end of the output of the slot's process if readable here; else the location of the output."""
         if slot.info is None:
             return ""
-        end = last_lines(slot.info.output)
+        end = last_lines(slot.info.output, _LAST_OUTPUT_S)
         where = "" if self._own_cluster else f" ({slot.info.output} on {slot.info.name})"
         return f"\nIts last output{where}:\n{end}" if end or where else ""
 

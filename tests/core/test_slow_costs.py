@@ -20,7 +20,7 @@ from nas.algorithms.sa_moead import SAMOEAD, SAMOEADSettings
 from nas.core import cost_timing
 from nas.core.algorithm import Algorithm
 from nas.core.cost_timing import Kept
-from nas.core.errors import ConfigError
+from nas.core.errors import ConfigError, InfeasibleError
 from nas.core.objectives import Objective
 from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
@@ -383,3 +383,70 @@ def test_a_wrong_own_cost_is_reported_and_not_taken_for_a_violation(wrong: objec
     assert problem.quick_violation(architecture) == 0
     with pytest.raises(ConfigError, match="objective 'madds': expected a finite number"):
         problem.cheap_violation(architecture)
+
+
+@pytest.mark.parametrize("share", [0.45, 0.1, 0.02, 0.002])
+@pytest.mark.parametrize("name", ["moead", "random"])
+def test_a_tight_limit_is_met_whatever_the_share_of_the_space_s_own_costs(name: str, share: float) -> None:
+    class Long(Costly):
+        cardinalities = (4,) * 40
+
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            return {"params": 1.0, "madds": 1.0 + sum(architecture.genes)}
+
+    size = Objective("size", function=Exported(), cheap=True)
+    problem = Problem(Long(), ["error", size], error_of, ["madds <= 8"])
+    problem.set_cost_seconds(0.002, share)
+    algorithm = ALGORITHMS[name](problem, np.random.default_rng(0), None)
+    asked = []
+    for _ in range(3):
+        asked += algorithm.ask(1)
+        algorithm.tell([observe(problem, asked[-1])])
+    assert all(problem.cheap_violation(a) == 0 for a in asked)
+
+
+def test_a_limit_that_nothing_meets_is_named_though_the_slow_function_fails_there() -> None:
+    def fails(architecture: Architecture) -> float:
+        raise RuntimeError("out of memory")
+
+    size = Objective("size", function=fails, cheap=True)
+    problem = Problem(Costly(), ["error", size], error_of, ["madds <= 1"])
+    problem.set_cost_seconds(0.5, 0.002)
+    with pytest.raises(InfeasibleError, match=r"limits madds <= 1: .* the nearest had madds = 7"):
+        ALGORITHMS["random"](problem, np.random.default_rng(0), None).ask(1)
+
+
+def test_the_last_unseen_architectures_are_checked_by_quick_limits_first() -> None:
+    class Tiny(Costly):
+        cardinalities = (4,) * 4
+
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            return {"params": 1.0, "madds": 1.0 + sum(architecture.genes)}
+
+    exported = Exported()
+    size = Objective("size", function=exported, cheap=True)
+    problem = Problem(Tiny(), ["error", size], error_of, ["madds <= 2"])
+    problem.set_cost_seconds(0.05, 0.002)
+    algorithm = ALGORITHMS["random"](problem, np.random.default_rng(0), None)
+    asked = [a for _ in range(8) for a in algorithm.ask(1)]
+    assert len(asked) == 5
+    assert exported.calls == 5
+
+
+def test_functions_that_fail_for_all_timed_architectures_are_timed_all_the_same() -> None:
+    def fails(architecture: Architecture) -> float:
+        time.sleep(0.02)
+        raise RuntimeError("out of memory")
+
+    size = Objective("size", function=fails, cheap=True)
+    assert Problem(Costly(), ["error", size], error_of, ["madds <= 60"]).slow_costs
+
+
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_a_cost_that_is_no_mapping_names_cost_and_the_architecture(wrong: object) -> None:
+    class Wrong(Costly):
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            return wrong  # type: ignore[return-value]
+
+    with pytest.raises(ConfigError, match=r"cost\(\): failed for architecture 1-1"):
+        problem_of(Wrong()).cheap_values(Architecture("costly", (1,) * 10))

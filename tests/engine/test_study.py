@@ -176,7 +176,7 @@ def test_an_objective_that_is_not_finite_is_a_failed_trial(value: Any) -> None:
     ("values", "said"),
     [
         ({}, "error missing; got: nothing"),
-        ({"eror": 5.0}, r"error missing \(did you mean 'eror'\?\)"),
+        ({"eror": 5.0}, r"error missing \(misspelt as 'eror'\?\)"),
         ({"error": None}, "error: expected a number, got None"),
         ({"error": "5"}, "error: expected a number, got '5'"),
         ({"error": True}, "error: expected a number, got True"),

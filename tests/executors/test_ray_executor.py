@@ -96,7 +96,6 @@ def outcomes(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return by_name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "status", "said"),
     [

@@ -145,11 +145,22 @@ def test_a_folder_with_a_run_is_refused_before_any_training(trained: Plain, tmp_
         ({"initial": ["width=1"]}, "initial"),
         ({"loop": {"halving": {"first": 2, "last": 1}}}, "halving"),
         ({"stop": "erorr <= 2"}, "erorr"),
+        ({"callbacks": [3]}, "callbacks"),
+        ({"warm_start": "nowhere"}, "nowhere"),
     ],
 )
 def test_a_search_that_cannot_start_is_refused_before_the_original_is_trained(
     tmp_path: Path, wrong: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises((ConfigError, HistoryError), match=said):
         nas.shrink(Plain, out=tmp_path / "run", **{**QUICK, **wrong})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wrong", ["foo", "evaluate"])
+def test_an_argument_that_a_search_lacks_is_refused_before_the_original_is_trained(
+    tmp_path: Path, wrong: str
+) -> None:
+    with pytest.raises(TypeError, match=wrong):
+        nas.shrink(Plain, out=tmp_path / "run", **{**QUICK, wrong: 1})
     assert not (tmp_path / "run").exists()
