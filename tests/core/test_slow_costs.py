@@ -197,6 +197,21 @@ def test_costs_are_slow_from_a_millisecond_on_and_the_first_call_does_not_count(
     assert problem_of(Timed(0.02, 0.002)).slow_costs
 
 
+def test_costs_that_the_space_caches_are_slow_in_its_second_problem_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(cost_timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Caching(Costly):
+        def cost(self, architecture: Architecture) -> dict[str, float]:
+            now[0] += 0.0 if architecture in self.calls else 0.005
+            return super().cost(architecture)
+
+    space = Caching()
+    assert [problem_of(space).slow_costs for _ in range(3)] == [True, True, True]
+
+
 def test_the_estimate_is_exact_where_it_learned_and_close_elsewhere() -> None:
     problem, rng = problem_of(Costly()), np.random.default_rng(0)
     drawn = [problem.space.sample(rng) for _ in range(240)]
