@@ -39,7 +39,10 @@ from nas.pareto.indicators import Box, hypervolume
 from nas.sharing import SharedEvaluator, SupernetSettings, train_supernet
 from nas.training import Halving, TrainingEvaluator
 
-METHODS = ("shared", "halving", "evolution")
+ALGORITHMS = {
+    "shared": "sa-moead", "halving": "sa-moead", "evolution": "regularized-evolution", "full": "sa-moead", "tpe": "optuna-tpe", "random": "random"
+}  # fmt: skip
+METHODS = ("shared", "halving", "evolution")  # the others are those of experiments/practitioner
 SUPERNET_SHARE = 0.25  # of the CPU time
 EPOCH_SECONDS = 15.0  # CPU time of an epoch of the supernet, to choose its epochs
 RATE = 0.15  # of the supernet; chosen on other seeds (README)
@@ -63,7 +66,7 @@ class OnCpuClock(SerialExecutor):
 
 
 def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The front of a search, and facts about it; continued where the folder has it."""
+    """The front of a search, one of `ALGORITHMS`, and facts about it; continued where the folder has it."""
     space, data = space_of("resnets"), source()
     facts: dict[str, Any] = {}
     evaluate: Any = TrainingEvaluator(space, data, RECIPE, device="cpu")
@@ -83,7 +86,7 @@ def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.Dat
         space,
         ["error", "madds"],
         evaluate=evaluate,
-        algorithm="regularized-evolution" if method == "evolution" else "sa-moead",
+        algorithm=ALGORITHMS[method],
         loop=LoopSettings(evaluations=3000, seconds=seconds, seed=seed, concurrency=1, **loop),
         executor=lambda evaluate, required: OnCpuClock(evaluate, required=required),
         keep_weights=False,
@@ -119,16 +122,20 @@ def finalist(network: str, path: Path) -> tuple[float, float]:
     return float(rows["test_error"].iloc[0]), float(rows["madds"].iloc[0])
 
 
-def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
-    """The hypervolume of the front by test errors, and its number of members."""
-    texts = front.sort_values("madds")["architecture"].tolist()
-    kept = [
+def kept(front: pd.DataFrame) -> list[str]:
+    """The members of a front that are trained again, from small to large."""
+    texts: list[str] = front.sort_values("madds")["architecture"].tolist()
+    return [
         texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, min(MOST, len(texts))).round().astype(int))
     ]
-    points: FloatArray = np.array([finalist(text, path) for text in kept])
+
+
+def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
+    """The hypervolume of the front by test errors, and its number of members."""
+    points: FloatArray = np.array([finalist(text, path) for text in kept(front)])
     points[:, 1] = np.log10(points[:, 1])
     points = np.minimum(points, BOX.reference)
-    return float(hypervolume(points[non_dominated(points)], BOX)), len(texts)
+    return float(hypervolume(points[non_dominated(points)], BOX)), len(front)
 
 
 COLUMNS = (

@@ -1,0 +1,64 @@
+"""The experiment practitioner: which finalists count, the lowest error at a size, MobileNets that a front dominates."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "practitioner"))
+import report as practitioner_report
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    fronts = pd.DataFrame(
+        {
+            "minutes": [30.0, 30.0, 30.0],
+            "method": ["full", "random", "tpe"],
+            "seed": [0, 0, 0],
+            "networks": [json.dumps(["a", "b"]), json.dumps(["c"]), json.dumps(["b", "untested"])],
+        }
+    )
+    tested = pd.DataFrame(
+        [
+            ("a", 0, 0.2e6, 0.03, 60.0),
+            ("b", 0, 3e6, 0.2, 40.0),
+            ("b", 1, 3e6, 0.2, 35.0),  # of another seed
+            ("c", 0, 3e6, 0.1, 55.0),
+            ("mobilenet_v2", 0, 4e6, 0.5, 50.0),
+        ],
+        columns=["network", "seed", "madds", "latency_ms", "test_error"],
+    )
+    return practitioner_report.points(fronts, tested, 30.0)
+
+
+def test_searches_count_when_all_their_finalists_of_the_seed_are_tested(rows: pd.DataFrame) -> None:
+    found = rows.groupby("method")["test_error"].apply(list).to_dict()
+    assert found == {"full": [60.0, 40.0], "random": [55.0], "none": [50.0]}
+
+
+def test_the_lowest_error_at_a_size_is_that_of_networks_that_are_not_larger(rows: pd.DataFrame) -> None:
+    size = practitioner_report.SIZES[0]
+    full = rows[rows["method"] == "full"]
+    assert [practitioner_report.lowest(full, size, limit) for limit in (1.0, 3.0)] == [60.0, 40.0]
+    assert str(practitioner_report.lowest(full, size, 0.1)) == "nan"
+
+
+def test_a_mobilenet_is_dominated_by_a_smaller_network_with_a_lower_error(rows: pd.DataFrame) -> None:
+    for size in practitioner_report.SIZES:
+        found = practitioner_report.dominated(rows, size).set_index("method")
+        assert found["dominated"].to_dict() == {"full": 1, "random": 0}
+        assert set(found["seeds"]) == {1}
+
+
+def test_the_table_and_the_figure_have_every_method_with_rows(rows: pd.DataFrame, tmp_path: Path) -> None:
+    lines = practitioner_report.table(rows, practitioner_report.SIZES[0])
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]] == [
+        practitioner_report.NAMES[name] for name in ("full", "random", "none")
+    ]
+    practitioner_report.draw(rows, tmp_path / "fronts.png")
+    assert (tmp_path / "fronts.png").stat().st_size > 10_000
