@@ -12,7 +12,7 @@ from nas.cli.console import output, print_json, this_command
 from nas.cli.notices import notices
 from nas.config.schema import check_config, override, read_config
 from nas.core.errors import ConfigError
-from nas.core.text import command
+from nas.core.text import command, counted
 from nas.core.trust import Trusted, named_code
 from nas.runs.code_of_strangers import allowing
 
@@ -23,15 +23,16 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
     from nas.sharing.training import default_folder, train_supernet
 
     parts = _parts(config, settings)
-    Trusted().remember(named_code(parts, config.parent))
+    code = named_code(parts, config.parent)
+    Trusted().remember(code)
     supernet = described(parts["space"], parts["evaluator"], config.parent)
     space, data, recipe, own = supernet.space, supernet.data, supernet.recipe, supernet.settings
     folder = out or default_folder(space, data, recipe, own, supernet.device)
     epochs = own.recipe(recipe).epochs
-    _say(f"Supernet of {space.name}: {epochs} epochs, in {folder}")
+    _say(f"Supernet of {space.name}: {counted(epochs, 'epoch')}, in {folder}")
     try:
         with notices():
-            train_supernet(
+            trained = train_supernet(
                 space,
                 data,
                 recipe,
@@ -45,7 +46,10 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
     except KeyboardInterrupt:
         _say(f"Interrupted; continue with: {this_command()}")
         raise typer.Exit(130) from None
-    _say(f"Evaluate a network with its weights: {command('nas', 'supernet', 'evaluate', folder)} ARCH")
+    again = ["--config", config, *(word for text in settings for word in ("--set", text))] if code else []
+    largest = trained.space.format(trained.extremes.largest)
+    line = command("nas", "supernet", "evaluate", folder, largest, *again)
+    _say(f"Evaluate a network, such as the largest, with its weights: {line}")
 
 
 def run_supernet_evaluation(

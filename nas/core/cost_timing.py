@@ -96,7 +96,11 @@ EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_
 
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:
     """Seconds of one call of `function`, the fastest of several architectures; of calls that fail where all do; 0 if timing fails."""
-    rng, fastest, failed = np.random.default_rng(), np.inf, np.inf  # others each time: a space may cache its costs
+    rng, fastest, failed = (
+        np.random.default_rng(),
+        np.inf,
+        np.inf,
+    )  # others each time: a space may cache its costs
     try:
         with tries_at_most(10_000):
             for number in range(_TIMED):

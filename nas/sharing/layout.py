@@ -22,7 +22,10 @@ from nas.core.space import HasSharedNames, SearchSpace
 Shape = tuple[int, ...]
 SharedName = Callable[[Architecture, str], str]  # (architecture, name of a parameter) -> shared name
 
-_REMEDY = "give the space a method shared_name(architecture, name) that returns different names for them (docs/weight-sharing.md)"
+_REMEDY = (
+    "declare a function with @space.shared_name, or give your own SearchSpace a method shared_name(architecture, name), that returns different names "
+    "for them (docs/weight-sharing.md)"
+)
 
 
 @dataclass(frozen=True, slots=True)

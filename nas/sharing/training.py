@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nas.core.errors import ConfigError, DataError
+from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.files import absolute
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
@@ -30,6 +31,7 @@ from nas.training.recipe import Recipe
 
 _REPORTS = 10  # evaluations during a training
 _SHOWN = 2  # random networks of an evaluation
+_DIVERGED = 10.0  # times the loss of guessing; clipped gradients keep a useless loss finite
 
 Row = dict[str, float]  # one epoch in the log
 
@@ -115,6 +117,7 @@ def _train(
     every = max(1, recipe.epochs // _REPORTS)
     while training.done < recipe.epochs:
         row = _epoch(training, prepared)
+        _check(row, prepared.num_classes, recipe.lr)
         if not process.first:
             continue
         if len(prepared.validation) and (training.done % every == 0 or training.done == recipe.epochs):
@@ -160,6 +163,16 @@ def _epoch(training: Training, prepared: Prepared) -> Row:
         "seconds": round(time.perf_counter() - start, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
     }
+
+
+def _check(row: Row, num_classes: int, rate: float) -> None:
+    """Raises `TrainingDiverged` for an epoch whose loss is far above that of guessing."""
+    guessing = math.log(max(2, num_classes))
+    if row["train_loss"] > _DIVERGED * guessing:
+        raise TrainingDiverged(
+            f"the supernet's mean training loss in epoch {row['epoch']:g} was {row['train_loss']:.4g}, that of guessing is {guessing:.3g}: "
+            f"the training diverges (learning rate {rate:.3g}); lower supernet: {{lr: ...}}"
+        )
 
 
 def _judged(training: Training) -> SharedWeights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,21 @@ def test_a_supernet_is_trained_by_its_key_continued_and_evaluated(
     assert f"inherited_error  {found['inherited_error']:8.2f} %" in shown
     assert f"{found['inherited_loss']:.4f}" in shown
     _refusals(nas, folder)
+
+
+def test_the_printed_command_evaluates_a_network_of_a_space_by_code(
+    nas: Callable[..., Done], tmp_path: Path
+) -> None:
+    (tmp_path / "space.py").write_text(
+        "from torch import nn\nimport nas\n\nspace = nas.Space('mine', width=nas.Choice(4, 8))\n\n\n"
+        "@space.build\ndef build(c, *, num_classes, in_channels):\n"
+        "    return nn.Sequential(nn.Conv2d(in_channels, c.width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c.width, num_classes))\n"
+    )
+    changes = ["--set", "space=space.py:space", "--set", "evaluator.supernet.epochs=1"]
+    done = nas("supernet", "train", "my.yaml", *changes)
+    assert "Supernet of mine: 1 epoch, in" in done.out
+    words = shlex.split(done.out.replace("\n", " ").partition("with its weights: ")[2])
+    assert nas(*words[1:]).code == 0
 
 
 def _refusals(nas: Callable[..., Done], folder: Path) -> None:

@@ -175,6 +175,12 @@ def test_divergence_is_an_error_with_a_remedy(tmp_path: Path) -> None:
         train(tmp_path, recipe=replace(RECIPE, lr=1e30, warmup_epochs=0.0, clip=1e30))
 
 
+def test_a_finite_loss_far_above_that_of_guessing_is_divergence_too(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDiverged, match=r"loss in epoch 1 was .*guessing.*lower supernet: \{lr"):
+        train(tmp_path, recipe=replace(RECIPE, lr=1e5, warmup_epochs=0.0))
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
 def test_random_networks_are_spread_over_the_costs() -> None:
     space = NASBench201.digits()
     supernet = make_supernet(space, DIGITS, seed=0, networks=8)
