@@ -1,4 +1,4 @@
-"""Compare the fronts of compare.py by test errors: hypervolume, lowest error at each size, MobileNets that are dominated; writes tables and a figure.
+"""Compare searches of equal time and MobileNets by test errors: hypervolume, lowest error at each size, MobileNets that are dominated; a figure.
 
 python experiments/practitioner/report.py
 """
@@ -24,6 +24,7 @@ from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, attainment_surfaces, hypervolume
 
 RESULTS = Path(__file__).resolve().parent / "results"
+SEARCHED = RESULTS.parents[1] / "weight_sharing" / "results"
 NONE = "none"
 NAMES = {
     "full": "sa-moead, full trainings",
@@ -58,17 +59,14 @@ SIZES = (
 )
 
 
-def points(fronts: pd.DataFrame, finalists: pd.DataFrame, minutes: float) -> pd.DataFrame:
-    """A row for each tested network of each method and seed; searches whose networks are not all tested are left out."""
-    tested = finalists.set_index(["network", "seed"])
-    found = []
-    for row in fronts[fronts["minutes"] == minutes].itertuples():
-        keys = [(network, row.seed) for network in json.loads(str(row.networks))]
-        if all(key in tested.index for key in keys):
-            found.append(tested.loc[keys].reset_index().assign(method=row.method))
-    searched = {network for text in fronts["networks"] for network in json.loads(text)}
-    found.append(finalists[~finalists["network"].isin(searched)].assign(method=NONE))
-    return pd.concat(found, ignore_index=True)
+def points(searches: pd.DataFrame, finalists: pd.DataFrame, mobilenets: pd.DataFrame) -> pd.DataFrame:
+    """A row for each tested network of each search, with its `method` and `seed`; the MobileNets count once."""
+    tested = finalists.set_index("network")
+    found = [
+        tested.loc[json.loads(str(row.networks))].reset_index().assign(method=row.method, seed=row.seed)
+        for row in searches.itertuples()
+    ]
+    return pd.concat([*found, mobilenets.assign(method=NONE, seed=0)], ignore_index=True)
 
 
 def volume(rows: pd.DataFrame, size: Size) -> float:
@@ -107,24 +105,24 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 
 def dominated(rows: pd.DataFrame, size: Size) -> pd.DataFrame:
-    """For each method and MobileNet: with how many of its seeds the front has a network that is not worse in error and size, and better in one."""
+    """For each MobileNet and method: how many of its searches found a network that is not worse in error and size, and better in one."""
     found = []
-    for network, own in rows[rows["method"] == NONE].groupby("network"):
+    for other in rows[rows["method"] == NONE].to_dict("records"):
         for method in NAMES:
-            groups = rows[(rows["method"] == method) & (method != NONE)].groupby("seed")
-            verdicts = []
-            for seed, group in groups:
-                other = own[own["seed"] == seed]
-                if not other.empty:
-                    error, cost = float(other["test_error"].iloc[0]), float(other[size.column].iloc[0])
-                    not_worse = (group["test_error"] <= error) & (group[size.column] <= cost)
-                    better = (group["test_error"] < error) | (group[size.column] < cost)
-                    verdicts.append(bool((not_worse & better).any()))
+            groups = [g for _, g in rows[(rows["method"] == method) & (method != NONE)].groupby("seed")]
+            verdicts = [
+                _dominates(group, float(other["test_error"]), float(other[size.column]), size)
+                for group in groups
+            ]
             if verdicts:
-                found.append(
-                    (network, float(own[size.column].median()), method, sum(verdicts), len(verdicts))
-                )
+                found.append((other["network"], other[size.column], method, sum(verdicts), len(verdicts)))
     return pd.DataFrame(found, columns=["network", "size", "method", "dominated", "seeds"])
+
+
+def _dominates(group: pd.DataFrame, error: float, cost: float, size: Size) -> bool:
+    not_worse = (group["test_error"] <= error) & (group[size.column] <= cost)
+    better = (group["test_error"] < error) | (group[size.column] < cost)
+    return bool((not_worse & better).any())
 
 
 def draw(rows: pd.DataFrame, path: Path) -> None:
@@ -161,11 +159,13 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--searched", type=Path, default=SEARCHED, help="folder of the searches' tables")
     args = parser.parse_args()
+    searches = pd.read_csv(args.searched / "equal_compute.csv")
     rows = points(
-        pd.read_csv(args.results / "fronts.csv"),
-        pd.read_csv(args.results / "finalists.csv", dtype={"network": str}),
-        args.minutes,
+        searches[searches["minutes"] == args.minutes],
+        pd.read_csv(args.searched / "finalists.csv", dtype={"network": str}),
+        pd.read_csv(args.results / "mobilenets.csv", dtype={"network": str}),
     )
     for size in SIZES:
         print("\n".join(table(rows, size)), end="\n\n")

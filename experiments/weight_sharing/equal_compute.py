@@ -1,10 +1,10 @@
 """Searches with equal compute: weight sharing, successive halving, regularized evolution; the supernet's training counts.
 
-    python experiments/weight_sharing/equal_compute.py [--minutes 10 30] [--seeds 0 1 2] [--methods shared halving evolution]
+    python experiments/weight_sharing/equal_compute.py [--minutes 30 90] [--seeds 0 1 2] [--methods shared halving evolution]
 
-The space is that of the small ResNets of experiments/real_pool. Every search has the same number of CPU minutes (`time.process_time`, so that other load
+The space is that of the small ResNets of experiments/real_pool, a full training has nine epochs. Every search has the same number of CPU minutes (`time.process_time`, so that other load
 does not matter) and minimises validation error and multiply-adds. All members of its final front, at most ten, are trained again with the same recipe and another seed,
-and scored by their *test* errors: `hypervolume` is the share of the box from 45 to 75 percent and from 0.1 to 4 million multiply-adds (logarithmic). Appends a row for each search to
+and scored by their *test* errors: `hypervolume` is the share of the box from 30 to 75 percent and from 0.1 to 4 million multiply-adds (logarithmic). Appends a row for each search to
 results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. A killed run continues. A longer search continues a copy of the next shorter one,
 except for `shared`, whose supernet is as long as the budget permits.
 """
@@ -32,6 +32,9 @@ import pool
 
 import nas
 from nas.core.records import FloatArray, Result, Trial
+from nas.deployment.int8 import calibration_images
+from nas.deployment.measure import Deployed
+from nas.deployment.target import Target
 from nas.engine.loop import LoopSettings
 from nas.executors import SerialExecutor
 from nas.pareto.archive import non_dominated
@@ -42,14 +45,25 @@ from nas.training import Halving, TrainingEvaluator
 ALGORITHMS = {
     "shared": "sa-moead", "halving": "sa-moead", "evolution": "regularized-evolution", "full": "sa-moead", "tpe": "optuna-tpe", "random": "random"
 }  # fmt: skip
-METHODS = ("shared", "halving", "evolution")  # the others are those of experiments/practitioner
+METHODS = ("shared", "halving", "evolution")  # the others are compared in experiments/practitioner
 SUPERNET_SHARE = 0.25  # of the CPU time
 EPOCH_SECONDS = 15.0  # CPU time of an epoch of the supernet, to choose its epochs
 RATE = 0.15  # of the supernet; chosen on other seeds (README)
 MOST = 10  # members of the front that are trained again
 MEASURING_SEED = 1000  # of these trainings
-BOX = Box(ideal=np.array([45.0, np.log10(0.1e6)]), reference=np.array([75.0, np.log10(4e6)]))
-RECIPE = pool.RECIPES["resnets"]
+BOX = Box(ideal=np.array([30.0, np.log10(0.1e6)]), reference=np.array([75.0, np.log10(4e6)]))
+RECIPE = replace(pool.RECIPES["resnets"], epochs=9)
+FINALIST = (
+    "network",
+    "epochs",
+    "params",
+    "madds",
+    "latency_ms",
+    "test_error",
+    "test_loss",
+    "cpu_seconds",
+    "engine",
+)
 
 
 class OnCpuClock(SerialExecutor):
@@ -101,25 +115,36 @@ def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.Dat
     }
 
 
-def finalist(network: str, path: Path) -> tuple[float, float]:
-    """Test error (percent) and multiply-adds of a network that is trained once more; recorded in `path`."""
+def finalist(network: str, path: Path, space: Any = None) -> dict[str, Any]:
+    """The row of a network that is trained once more and tested, recorded in `path`: costs, latency in ONNX Runtime, test error (percent) and loss."""
     known = pd.read_csv(path, dtype={"network": str}) if path.is_file() else pd.DataFrame({"network": []})
     rows = known[known["network"] == network]
-    if rows.empty:
-        space = space_of("resnets")
-        architecture = space.parse(network)
-        evaluator = TrainingEvaluator(space, source(), RECIPE, device="cpu")
-        scored = evaluator.test(Trial(0, architecture, MEASURING_SEED, None)).values()
-        row = {
-            "network": network,
-            "madds": space.cost(architecture)["madds"],
-            "test_error": round(scored["error"], 3),
-            "test_loss": round(scored["loss"], 5),
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pool.append(path, row, list(row))
-        return row["test_error"], row["madds"]
-    return float(rows["test_error"].iloc[0]), float(rows["madds"].iloc[0])
+    if not rows.empty:
+        return dict(rows.iloc[0])
+    space = space or space_of("resnets")
+    architecture = space.parse(network)
+    evaluator = TrainingEvaluator(space, source(), RECIPE, device="cpu")
+    start = time.process_time()
+    score = evaluator.test(Trial(0, architecture, MEASURING_SEED, None)).values()
+    spent = time.process_time() - start
+    built = space.build(architecture, num_classes=10, in_channels=3)
+    images = calibration_images(evaluator.prepare(architecture).train, 1)
+    latency = Deployed.of(built, images, Target()).values(["ort_latency"])["ort_latency"]
+    cost = space.cost(architecture)
+    row = {
+        "network": network,
+        "epochs": RECIPE.epochs,
+        "params": int(cost["params"]),
+        "madds": int(cost["madds"]),
+        "latency_ms": round(latency, 5),
+        "test_error": round(score["error"], 3),
+        "test_loss": round(score["loss"], 5),
+        "cpu_seconds": round(spent, 1),
+        "engine": pool.version(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pool.append(path, row, FINALIST)
+    return row
 
 
 def kept(front: pd.DataFrame) -> list[str]:
@@ -132,15 +157,15 @@ def kept(front: pd.DataFrame) -> list[str]:
 
 def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
     """The hypervolume of the front by test errors, and its number of members."""
-    points: FloatArray = np.array([finalist(text, path) for text in kept(front)])
-    points[:, 1] = np.log10(points[:, 1])
+    rows = [finalist(text, path) for text in kept(front)]
+    points: FloatArray = np.array([(row["test_error"], np.log10(row["madds"])) for row in rows])
     points = np.minimum(points, BOX.reference)
     return float(hypervolume(points[non_dominated(points)], BOX)), len(front)
 
 
 COLUMNS = (
     "minutes", "method", "seed", "hypervolume", "front", "supernet_epochs", "supernet_seconds", "sharing_tau", "sharing_partial_tau",
-    "sharing_trusted", "evaluations", "engine",
+    "sharing_trusted", "evaluations", "networks", "engine",
 )  # fmt: skip
 
 
@@ -149,9 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 30])
+    parser.add_argument("--minutes", type=float, nargs="+", default=[30, 90])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=list(ALGORITHMS), default=list(METHODS))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--runs", type=Path, default=Path("runs/equal_compute"))
     args = parser.parse_args()
@@ -179,6 +204,7 @@ def main() -> None:
                     "hypervolume": round(volume, 4),
                     "front": members,
                     **facts,
+                    "networks": json.dumps(kept(front)),
                     "engine": pool.version(),
                 }
                 path.parent.mkdir(parents=True, exist_ok=True)
