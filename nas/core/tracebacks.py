@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from nas.core.text import class_name, message_of, one_line, printable
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
 _LIMIT = 2000  # characters of a sentence
+_UNSUPPORTED = re.compile(r"[Uu]nsupported global: GLOBAL ([\w.]+)")
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -36,6 +38,21 @@ def summarize_exception(error: BaseException) -> str:
         return said
     at = (own or frames)[-1]
     return f"{said} ({printable(at.filename)}, line {at.lineno}, in {printable(at.name)})"
+
+
+def why_not_loaded(error: Exception) -> str:
+    """Why `torch.load` with `weights_only=True` refused a file, as part of a sentence.
+
+    PyTorch's own text advises to load the file without that protection, and shows the bytes of a foreign file as a key.
+    """
+    text = message_of(error)
+    if type(error).__name__ == "UnpicklingError":
+        found = _UNSUPPORTED.search(text)
+        what = f", an object of {printable(found[1])}" if found else ""
+        return f"it holds more than tensors and plain values{what}"
+    if isinstance(error, (KeyError, EOFError, IndexError, UnicodeDecodeError)):
+        return "PyTorch did not write it, or it is damaged"
+    return one_line(f"{class_name(error)}: {text}".split(". ")[0], _LIMIT)
 
 
 def called(what: str, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.core.errors import DataError
+from nas.core.tracebacks import why_not_loaded
 from nas.training.judging import put_state
 
 # keys that hold the tensors; a moving average is preferred
@@ -34,9 +35,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise DataError(f"weights {path}: not found") from None
     except Exception as error:  # torch raises many kinds on damaged files
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise DataError(
-            f"weights {path}: cannot be read as a file of tensors ({reason}); save the weights alone: {_SAVE}"
+            f"weights {path}: cannot be read as a file of tensors ({why_not_loaded(error)}); save the weights alone: {_SAVE}"
         ) from None
     state = _tensors(content)
     if not state:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nas.core.errors import DataError
 from nas.core.text import command
+from nas.core.tracebacks import why_not_loaded
 from nas.training.data.account import announce
 from nas.training.evaluator import reproducible
 from nas.training.fresh import with_shapes
@@ -48,8 +49,9 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise DataError(f"weights {path}: not found") from None
     except Exception as error:  # torch raises many kinds on damaged files
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"weights {path}: cannot be read as a file of tensors ({reason})") from None
+        raise DataError(
+            f"weights {path}: cannot be read as a file of tensors ({why_not_loaded(error)})"
+        ) from None
     if isinstance(content, Mapping) and content and all(isinstance(v, Tensor) for v in content.values()):
         state = {str(name): tensor for name, tensor in content.items()}  # the format of an export
         state.pop(_ANCHORS, None)

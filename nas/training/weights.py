@@ -14,6 +14,7 @@ import torch
 from nas.core.errors import DataError
 from nas.core.files import make_folder, target_of_part, write_stream
 from nas.core.records import Architecture
+from nas.core.tracebacks import why_not_loaded
 
 SCHEMA = 1
 
@@ -38,9 +39,8 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     except FileNotFoundError:
         raise DataError(f"weights {path}: not found") from None
     except Exception as error:  # torch raises many kinds on damaged files
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DataError(
-            f"weights {path}: cannot be read ({reason}); delete the file to train again"
+            f"weights {path}: cannot be read ({why_not_loaded(error)}); delete the file to train again"
         ) from None
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         found = state.get("schema") if isinstance(state, dict) else type(state).__name__

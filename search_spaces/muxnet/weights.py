@@ -7,7 +7,6 @@ their layers in the order in which they run, block by block. Files are always re
 from __future__ import annotations
 
 import argparse
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from nas.core.errors import DataError
 from nas.core.files import write_stream
+from nas.core.tracebacks import why_not_loaded
 from search_spaces.muxnet.models import create_model, model_spec
 
 SCHEMA = 1
@@ -121,14 +121,8 @@ def _read(path: str | Path) -> Mapping[str, Any]:
         # timm's training script keeps its arguments beside the weights; a namespace of plain values is harmless
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0]
-        raise DataError(
-            f"{path}: holds more than tensors and plain values, so it is not loaded ({reason})"
-        ) from None
     except Exception as error:  # torch raises many kinds on damaged files
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        raise DataError(f"{path}: cannot be read as a PyTorch checkpoint: {reason}") from None
+        raise DataError(f"{path}: cannot be read as a PyTorch checkpoint: {why_not_loaded(error)}") from None
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")
     return content
