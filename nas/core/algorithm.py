@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,15 +13,20 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, Note, Observation
 
 
+@dataclass(frozen=True)
+class NoSettings:
+    """The settings of an algorithm that has none."""
+
+
 class Algorithm(ABC):
     """Proposes architectures and learns from their results; independent of workers and files.
 
     Constructed as `Algorithm(problem, rng, settings)`; `Settings` is the frozen dataclass of its parameters, each with a
-    default. Deterministic: the same generator state and the same calls give the same proposals, so a run resumes by
+    default; without any, leave it out. Deterministic: the same generator state and the same calls give the same proposals, so a run resumes by
     replay. Optional abilities: `HasNotes`, `HasRecall`.
     """
 
-    Settings: ClassVar[type[Any]]
+    Settings: ClassVar[type[Any]] = NoSettings
     knows_costs: bool = False
     """Whether its proposals depend on the exact cheap objectives of candidates, beyond limits on them (`share_costs` of `nas compare`)."""
     single_objective: bool = False

@@ -23,9 +23,7 @@ def test_a_pickled_network_is_named_and_nothing_is_advised(tmp_path: Path) -> No
     assert found == "it holds more than tensors and plain values, an object of torch.nn.modules.linear.Linear"
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"junk" * 10, b"hello world\n", b"PK\x03\x04 not a zip"]
-)
+@pytest.mark.parametrize("content", [b"", b"junk" * 10, b"hello world\n", b"PK\x03\x04 not a zip"])
 def test_other_files_get_one_line_without_keys_and_advice(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other.pt").write_bytes(content)
     found = refusal(tmp_path / "other.pt")

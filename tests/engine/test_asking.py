@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,9 @@ from nas.core.errors import AlgorithmError, ArchitectureError
 from nas.testing.toy import ToySpace, toy_error
 
 
-@dataclass(frozen=True)
-class NoSettings:
-    """Nothing to set."""
-
-
 class Faulty(nas.Algorithm):
-    """Proposes valid architectures, then one that is not."""
+    """Proposes valid architectures, then one that is not; it has no `Settings`."""
 
-    Settings = NoSettings
     last: Any = None
 
     def __init__(self, problem: nas.Problem, rng: np.random.Generator, settings: Any = None) -> None:
