@@ -43,6 +43,7 @@ PACKAGES = ("nas", "search_spaces", "surrogates", "experiments")
 KNOWS = {
     "nas.cli.benchmarks",
     "nas.cli.networks",
+    "nas.cli.named_networks",
     "nas.algorithms.prediction",
     "nas.shrinking.models",
     "nas.baselines.networks",

@@ -11,7 +11,8 @@ import typer
 
 from nas.cli.export_options import ExportOptions, check_onnx_options
 from nas.cli.export_report import is_whole, report, say, typed
-from nas.cli.networks import Network, network_spec, space_part
+from nas.cli.named_networks import network_spec, space_part
+from nas.cli.networks import Network
 from nas.cli.tasks import TASKS, BuildOptions, DataOptions, TaskCommand
 from nas.cli.trusting import asking
 from nas.core.checks import check_known

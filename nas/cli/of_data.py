@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.cli.networks import SEGMENTATION, Network, Sizes, network_of
+from nas.cli.named_networks import Sizes, network_of
+from nas.cli.networks import SEGMENTATION, Network
 from nas.cli.tasks import TASKS, DataOptions
 from nas.config.schema import override
 from nas.core.checks import check_known

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -19,23 +19,21 @@ from nas.cli.console import output
 from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
+from nas.cli.search_config import Earlier, Flags, check_unchanged, config_of, with_flags
 from nas.cli.show import expected_note, fitted, front_table
 from nas.cli.shrinking_lines import cut_text, model_text, values_text
 from nas.cli.trusting import asking
-from nas.config.assemble import assemble, built_in_config
-from nas.config.schema import SearchConfig, check_config, flat, override, put, read_config
+from nas.config.assemble import assemble
+from nas.config.schema import SearchConfig, check_config
 from nas.core.code_files import changed, named_from, static_code
-from nas.core.errors import AlgorithmError, ConfigError, HistoryError, NasError
+from nas.core.errors import AlgorithmError, NasError
 from nas.core.files import absolute
 from nas.core.interrupts import note_interrupt
-from nas.core.plugins import collecting, find
+from nas.core.plugins import collecting
 from nas.core.problem import Problem
-from nas.core.records import Status
-from nas.core.space import can_build
 from nas.core.text import command
 from nas.core.trust import Named, Trusted, named_code
-from nas.engine.changed_code import META as CODE
-from nas.engine.changed_code import RunCode, check_accepted
+from nas.engine.changed_code import check_accepted
 from nas.engine.kept_weights import FOLDER as WEIGHTS
 from nas.engine.kept_weights import INDEX
 from nas.engine.loop import LoopSettings, SearchState
@@ -46,36 +44,13 @@ from nas.engine.search_state import utilisation_line
 from nas.runs.code_of_strangers import allow
 from nas.runs.empty_front import why_empty
 from nas.runs.files import ORIGINAL, REPORT, check_log_is_file, check_resumable
-from nas.runs.history import FILE, read_history
-from nas.runs.log_file import well_formed
+from nas.runs.history import FILE
 from nas.runs.next_steps import continue_command
-from nas.runs.original import original_values, recorded_search
+from nas.runs.original import original_values
 from nas.runs.run_folder import HISTORY_CSV
 from nas.shrinking.from_config import SHRINKABLE
 
-DEFAULT_SPACE = "muxnet-tiny"
 _WORKERS = {"ray": "Ray workers", "simulated": "simulated workers"}
-# when a run is resumed
-_MAY_CHANGE = set("budget callbacks csv executor keep_weights max_failures out quiet_s stop".split())
-
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags that override the config file."""
-
-    space: str | None
-    algorithm: str | None
-    budget: int | None
-    seed: int | None
-    workers: int | None
-    executor: str | None
-    address: str | None
-    out: Path | None
-    settings: tuple[str, ...]
-    callbacks: tuple[str, ...] = ()
-    trust: bool = False
-    accept_changed_code: bool = False
-    csv: bool = False
 
 
 def run_search(
@@ -90,11 +65,11 @@ def run_search(
     """
     if resume is not None:
         check_log_is_file(resume)
-    earlier = None if resume is None else _Earlier.read(resume, config, flags)
-    values, base = (earlier.search, earlier.base) if earlier else described or _fresh(config, flags)
-    checked = check_config(_with_flags(values, flags))
+    earlier = None if resume is None else Earlier.read(resume, config, flags)
+    values, base = (earlier.search, earlier.base) if earlier else described or config_of(config, flags)
+    checked = check_config(with_flags(values, flags))
     if earlier is not None:
-        _check_unchanged(check_config(earlier.search), checked)
+        check_unchanged(check_config(earlier.search), checked)
     out = resume or Path(checked.out)
     place = absolute(out)
     if resume is not None:
@@ -157,7 +132,7 @@ def _prepared(config: SearchConfig, base: Path | None, out: Path) -> tuple[Searc
 
 
 def _allowed(
-    named: Sequence[Named], earlier: _Earlier | None, flags: Flags, run: Path | None
+    named: Sequence[Named], earlier: Earlier | None, flags: Flags, run: Path | None
 ) -> AbstractContextManager[None]:
     """Allow a resumed run to import code that you have run before, named in flags, or allow now."""
     if earlier is None or flags.trust:
@@ -185,130 +160,6 @@ def _texts_of(named: Sequence[Named], base: Path | None) -> dict[str, str]:
     return {named_from(path, base): text for path, text in files.items()}
 
 
-def _fresh(config: Path | None, flags: Flags) -> tuple[dict[str, Any], Path]:
-    if config is not None:
-        return read_config(config), config.resolve().parent
-    space = flags.space or DEFAULT_SPACE
-    built_in = built_in_config(space)
-    if built_in is None:
-        if can_build(find("space", space, Path.cwd())):
-            return {"space": space}, Path.cwd()  # trained on the default data
-        raise ConfigError(
-            f"space {space!r} has no built-in search: write a config that names an evaluator and objectives "
-            f"(docs/define-space.md shows some), and run: {command('nas', 'search', 'my.yaml')}"
-        )
-    values = read_config(built_in)
-    if flags.out is None and space != DEFAULT_SPACE:
-        values["out"] = f"runs/{space}"
-    return values, Path.cwd()
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """A run to resume: its config, the base folder of its paths, its budget and its number of results."""
-
-    search: dict[str, Any]
-    base: Path | None
-    planned: int
-    results: int
-    code: Mapping[str, str] = field(default_factory=dict)  # on record, by file
-    succeeded: bool = True
-
-    @classmethod
-    def read(cls, run: Path, config: Path | None, flags: Flags) -> _Earlier:
-        if config is not None or flags.out is not None:
-            raise ConfigError("--resume RUN uses the config and folder of that run: remove CONFIG and --out")
-        frame, meta = read_history(run)
-        if "identity" not in meta:
-            raise HistoryError(f"{run}: the run ended before its first evaluation; start it again")
-        with well_formed(run / FILE):
-            stored = meta["config"]["config"]
-            base = None if not stored or stored.get("base") is None else Path(stored["base"])
-            planned, concurrency = (meta["identity"].get(key) for key in ("evaluations", "concurrency"))
-            if not stored:
-                how = "nas.search" if planned is not None else "nas.Study"
-                raise HistoryError(
-                    f"{run} was not started by `nas search`: resume it from Python, {how}(..., out={str(run)!r}, resume=True)"
-                )
-            planned = int(planned)
-        evaluated = ~frame["status"].isin([Status.INVALID.value, "running"])
-        code = RunCode.from_meta(meta.get(CODE))
-        return cls(
-            {
-                **recorded_search(stored, run),
-                "concurrency": concurrency,
-            },  # chosen from the workers at the start
-            base,
-            planned,
-            int(evaluated.sum()),
-            {} if code is None else code.files,
-            bool((frame["status"] == Status.OK.value).any()),
-        )
-
-
-def _check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
-    """Raise `HistoryError` when a resumed run would mix results of different searches."""
-    before, after = (flat(c.model_dump(mode="json", exclude=_MAY_CHANGE)) for c in (then, now))
-    changes = [
-        f"{key}: {_shown(before, key)} then, {_shown(after, key)} now"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
-    if changes:
-        raise HistoryError(
-            f"this run was started with another configuration ({'; '.join(changes)}): resume it as "
-            f"started (only {', '.join(sorted(_MAY_CHANGE))} may change), or start a new one in another folder"
-        )
-
-
-def _shown(values: dict[str, Any], key: str) -> str:
-    return repr(values[key]) if key in values else "its default"
-
-
-def _with_flags(values: dict[str, Any], flags: Flags) -> dict[str, Any]:
-    values = override(values, ())
-    for key, name in (("space", flags.space), ("algorithm", flags.algorithm)):
-        if name is not None and _name(values.get(key)) != name:
-            values[key] = _from_here(name)
-    if flags.executor is not None and _name(values.get("executor", "ray")) != flags.executor:
-        values["executor"] = _from_here(flags.executor)
-    pairs: list[tuple[list[str], Any]] = [
-        (["budget", "evaluations"], flags.budget),
-        (["seed"], flags.seed),
-        (["executor", "workers"], flags.workers),
-        (["executor", "address"], flags.address),
-        (["out"], None if flags.out is None else str(flags.out)),
-        (["csv"], True if flags.csv else None),
-    ]
-    for path, value in pairs:
-        if value is not None:
-            if path[0] == "executor" and _name(values.get("executor", "ray")) == "serial":
-                raise ConfigError(
-                    f"--{path[1]}: the serial executor has no {path[1]}; remove the flag or use --executor ray"
-                )
-            put(values, path, value)
-    _add_callbacks(values, flags.callbacks)
-    return override(values, flags.settings)
-
-
-def _add_callbacks(values: dict[str, Any], names: Sequence[str]) -> None:
-    """Append the callbacks of the command line to those of the config, without duplicates."""
-    given = values.get("callbacks") or []
-    if names and isinstance(given, list):
-        known = [_name(part) for part in given]
-        values["callbacks"] = given + [n for n in map(_from_here, dict.fromkeys(names)) if n not in known]
-
-
-def _from_here(name: str) -> str:
-    """Resolve a file named on the command line against the working folder, not the config's folder."""
-    place, colon, attribute = name.rpartition(":")
-    return f"{Path(place).resolve()}:{attribute}" if colon and place.endswith(".py") else name
-
-
-def _name(part: Any) -> Any:
-    return part.get("name") if isinstance(part, dict) else part
-
-
 def _warn_idle(config: SearchConfig, parts: SearchSpec) -> None:
     workers, number = parts.workers or 1, config.concurrency
     if config.ordered and number is not None and workers > number:
@@ -320,7 +171,7 @@ def _warn_idle(config: SearchConfig, parts: SearchSpec) -> None:
 
 
 def _announce(
-    config: SearchConfig, out: Path, parts: SearchSpec, earlier: _Earlier | None, plan: Plan
+    config: SearchConfig, out: Path, parts: SearchSpec, earlier: Earlier | None, plan: Plan
 ) -> None:
     size = parts.problem.space.size
     of = f" ({size:,} architectures)" if size else ""

@@ -204,7 +204,7 @@ def _callbacks() -> list[tuple[str, str]]:
 
 
 def _models() -> list[tuple[str, str]]:
-    from nas.cli.networks import listed_models
+    from nas.cli.named_networks import listed_models
 
     return listed_models()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli.console import output
-from nas.cli.searching import Flags, run_search
+from nas.cli.search_config import Flags
+from nas.cli.searching import run_search
 from nas.cli.trusting import asking
 from nas.core.errors import ConfigError
 from nas.core.plugins import registry

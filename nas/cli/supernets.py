@@ -46,7 +46,9 @@ def run_supernet_training(config: Path, settings: Sequence[str], out: Path | Non
     except KeyboardInterrupt:
         _say(f"Interrupted; continue with: {this_command()}")
         raise typer.Exit(130) from None
-    again = ["--config", config, *(word for text in settings for word in ("--set", text))] if code else []
+    again: list[str | Path] = []
+    if code:  # the folder's own config would not run it
+        again = ["--config", config, *(word for text in settings for word in ("--set", text))]
     largest = trained.space.format(trained.extremes.largest)
     line = command("nas", "supernet", "evaluate", folder, largest, *again)
     _say(f"Evaluate a network, such as the largest, with its weights: {line}")

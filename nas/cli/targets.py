@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 
 from nas.cli.console import output, print_json
-from nas.cli.networks import Sizes, SpaceNetwork, is_muxnet, network_of
+from nas.cli.named_networks import Sizes, is_muxnet, network_of
+from nas.cli.networks import SpaceNetwork
 from nas.core.errors import ConfigError
 from nas.deployment.fitting import faults, in_bytes
 from nas.deployment.graph import GraphFacts

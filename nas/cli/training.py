@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from nas.cli.console import output, print_json, this_command
-from nas.cli.networks import names_code, network_spec, space_part
+from nas.cli.named_networks import names_code, network_spec, space_part
 from nas.cli.notices import notices
 from nas.cli.tasks import TASKS, BuildOptions, DataOptions, TaskCommand
 from nas.config.schema import override

@@ -110,7 +110,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished `nas search search.yaml`; tests copy it."""
-    from nas.cli.searching import Flags, run_search
+    from nas.cli.search_config import Flags
+    from nas.cli.searching import run_search
 
     folder = tmp_path_factory.mktemp("finished")
     write_config(folder)

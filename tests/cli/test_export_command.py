@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import torch
 
-from nas.cli.searching import Flags, run_search
+from nas.cli.search_config import Flags
+from nas.cli.searching import run_search
 
 CONFIG = """
 space: {name: nasbench101, stem_channels: 4, stacks: 2, cells_per_stack: 1, image_size: 8, in_channels: 1}

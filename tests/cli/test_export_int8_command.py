@@ -14,7 +14,8 @@ from PIL import Image
 from task_parts import write_images
 
 import nas
-from nas.cli.searching import Flags, run_search
+from nas.cli.search_config import Flags
+from nas.cli.searching import run_search
 from nas.core.errors import ConfigError, EvaluationError
 from nas.export.load_network import run_config
 from nas.export.making import Run

@@ -158,7 +158,7 @@ def test_segmentations_are_written_too(head: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_every_named_network_is_written(name: str) -> None:
-    from nas.cli.networks import named_network
+    from nas.cli.named_networks import named_network
 
     torch.manual_seed(0)
     network = named_network(name).builder(0.0, 0.0, 64)(num_classes=7, in_channels=3)

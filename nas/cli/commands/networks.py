@@ -49,7 +49,8 @@ def show(
     settings: SpaceSettings = None,
 ) -> None:
     """Print the blocks of a network: type, shape, parameters, multiply-adds."""
-    from nas.cli.networks import Sizes, show_network
+    from nas.cli.named_networks import Sizes
+    from nas.cli.networks import show_network
     from nas.cli.of_data import counted_network
 
     sizes = Sizes(resolution, classes)
@@ -76,7 +77,7 @@ def cost(
 ) -> None:
     """Count the parameters and multiply-adds of a network exactly, without building it."""
     from nas.cli.console import output, print_json
-    from nas.cli.networks import Sizes
+    from nas.cli.named_networks import Sizes
     from nas.cli.of_data import counted_network
 
     sizes = Sizes(resolution, classes)

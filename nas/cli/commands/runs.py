@@ -85,7 +85,8 @@ def search(
     from nas.cli.console import errors
 
     errors().print("Loading PyTorch and Ray ...")  # up to half a minute on a busy machine
-    from nas.cli.searching import Flags, run_search
+    from nas.cli.search_config import Flags
+    from nas.cli.searching import run_search
 
     wanted = {"tensorboard": tensorboard, "mlflow": mlflow, "wandb": wandb}
     callbacks = (*(name for name, on in wanted.items() if on), *(callback or ()))

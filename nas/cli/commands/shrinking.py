@@ -87,7 +87,7 @@ def shrink(
     Candidates have fewer channels, blocks or pixels. They inherit the weights, are fine-tuned for a few epochs and evaluated; the
     result is a front from the original to the smallest.
     """
-    from nas.cli.searching import Flags
+    from nas.cli.search_config import Flags
     from nas.cli.shrinking import ShrinkFlags, run_shrink
 
     flags = Flags(

@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from nas.cli.networks import PlainNetwork, named_network
+from nas.cli.named_networks import named_network
+from nas.cli.networks import PlainNetwork
 from nas.core.errors import ConfigError
 from nas.core.task_spec import TaskSpec
 from nas.training.tasks.segmentation.network import SegmentationNetwork

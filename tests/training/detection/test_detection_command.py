@@ -11,7 +11,7 @@ import pytest
 import torch
 from commands import nas_in
 
-from nas.cli.networks import network_spec
+from nas.cli.named_networks import network_spec
 from nas.training.judging import put_weights
 from nas.training.tasks.detection.boxes import decode
 from nas.training.tasks.detection.build import make_detector

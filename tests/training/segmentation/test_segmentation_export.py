@@ -12,7 +12,8 @@ import pytest
 from mask_files import row, write_camvid
 
 import nas
-from nas.cli.searching import Flags, run_search
+from nas.cli.search_config import Flags
+from nas.cli.searching import run_search
 
 CONFIG = """
 space:
