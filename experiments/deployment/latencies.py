@@ -59,7 +59,7 @@ def listed(name: str, count: int) -> Iterator[tuple[str, nn.Module, tuple[int, i
 
 def costs_of(network: str) -> dict[str, float]:
     """Parameters and multiply-adds of a named network."""
-    from nas.cli.networks import named_network
+    from nas.cli.named_networks import named_network
 
     return dict(named_network(network).cost())
 

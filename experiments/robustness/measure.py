@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nas.cli.networks import network_spec
+from nas.cli.named_networks import network_spec
 from nas.core.errors import ConfigError, NasError
 from nas.core.yaml_text import parse_yaml
 from nas.training.corruptions import CORRUPTIONS, KINDS

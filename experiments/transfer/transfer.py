@@ -30,7 +30,7 @@ import torch
 from matplotlib.ticker import EngFormatter
 from torch import nn
 
-from nas.cli.networks import network_spec
+from nas.cli.named_networks import network_spec
 from nas.core.errors import ConfigError, DataError, NasError
 from nas.core.yaml_text import parse_yaml
 from nas.training import RECIPES, FullSettings, Recipe, data_from_config, recipe_from_config, train_full

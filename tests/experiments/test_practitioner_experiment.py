@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments" / "practitioner"))
-import report as practitioner_report
+import compare_fronts
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def rows() -> pd.DataFrame:
         columns=columns,
     )
     mobilenets = pd.DataFrame([("mobilenet_v2", 4e6, 0.5, 50.0)], columns=columns)
-    return practitioner_report.points(searches, tested, mobilenets)
+    return compare_fronts.points(searches, tested, mobilenets)
 
 
 def test_every_search_has_its_tested_networks(rows: pd.DataFrame) -> None:
@@ -37,23 +37,23 @@ def test_every_search_has_its_tested_networks(rows: pd.DataFrame) -> None:
 
 
 def test_the_lowest_error_at_a_size_is_that_of_networks_that_are_not_larger(rows: pd.DataFrame) -> None:
-    size = practitioner_report.SIZES[0]
+    size = compare_fronts.SIZES[0]
     full = rows[rows["method"] == "full"]
-    assert [practitioner_report.lowest(full, size, limit) for limit in (1.0, 3.0)] == [60.0, 40.0]
-    assert str(practitioner_report.lowest(full, size, 0.1)) == "nan"
+    assert [compare_fronts.lowest(full, size, limit) for limit in (1.0, 3.0)] == [60.0, 40.0]
+    assert str(compare_fronts.lowest(full, size, 0.1)) == "nan"
 
 
 def test_a_mobilenet_is_dominated_by_a_smaller_network_with_a_lower_error(rows: pd.DataFrame) -> None:
-    for size in practitioner_report.SIZES:
-        found = practitioner_report.dominated(rows, size).set_index("method")
+    for size in compare_fronts.SIZES:
+        found = compare_fronts.dominated(rows, size).set_index("method")
         assert found["dominated"].to_dict() == {"full": 1, "random": 0}
         assert set(found["seeds"]) == {1}
 
 
 def test_the_table_and_the_figure_have_every_method_with_rows(rows: pd.DataFrame, tmp_path: Path) -> None:
-    lines = practitioner_report.table(rows, practitioner_report.SIZES[0])
+    lines = compare_fronts.table(rows, compare_fronts.SIZES[0])
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]] == [
-        practitioner_report.NAMES[name] for name in ("full", "random", "none")
+        compare_fronts.NAMES[name] for name in ("full", "random", "none")
     ]
-    practitioner_report.draw(rows, tmp_path / "fronts.png")
+    compare_fronts.draw(rows, tmp_path / "fronts.png")
     assert (tmp_path / "fronts.png").stat().st_size > 10_000

@@ -1,6 +1,6 @@
 """Compare searches of equal time and MobileNets by test errors: hypervolume, lowest error at each size, MobileNets that are dominated; a figure.
 
-python experiments/practitioner/report.py
+python experiments/practitioner/compare_fronts.py
 """
 
 from __future__ import annotations
