@@ -5,8 +5,9 @@
 The space is that of the small ResNets of experiments/real_pool, a full training has nine epochs. Every search has the same number of CPU minutes (`time.process_time`, so that other load
 does not matter) and minimises validation error and multiply-adds. All members of its final front, at most ten, are trained again with the same recipe and another seed,
 and scored by their *test* errors: `hypervolume` is the share of the box from 30 to 75 percent and from 0.1 to 4 million multiply-adds (logarithmic). Appends a row for each search to
-results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. A killed run continues. A longer search continues a copy of the next shorter one,
-except for `shared`, whose supernet is as long as the budget permits.
+results/equal_compute.csv, and one for each of these trainings to results/finalists.csv. `tuned` is `shared` whose own trainings are three epochs from inherited weights:
+`delivered` is the hypervolume of the test errors of its networks as the search leaves them (results/delivered.csv). A killed run continues. A longer search continues a copy of the next shorter one,
+except for those with a supernet, which is as long as the budget permits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,16 @@ from nas.executors import SerialExecutor
 from nas.pareto.archive import non_dominated
 from nas.pareto.indicators import Box, hypervolume
 from nas.sharing import SharedEvaluator, SupernetSettings, train_supernet
+from nas.sharing.settings import FinalSettings
 from nas.training import Halving, TrainingEvaluator
 
 ALGORITHMS = {
-    "shared": "sa-moead", "halving": "sa-moead", "evolution": "regularized-evolution", "full": "sa-moead", "tpe": "optuna-tpe", "random": "random"
+    "shared": "sa-moead", "tuned": "sa-moead", "halving": "sa-moead", "evolution": "regularized-evolution", "full": "sa-moead", "tpe": "optuna-tpe", "random": "random"
 }  # fmt: skip
-METHODS = ("shared", "halving", "evolution")  # the others are compared in experiments/practitioner
+SHARING = ("shared", "tuned")
+METHODS = (*SHARING, "halving", "evolution")  # the others are compared in experiments/practitioner
 SUPERNET_SHARE = 0.25  # of the CPU time
+TUNED = FinalSettings(epochs=3, start="inherited")  # of `tuned`
 EPOCH_SECONDS = 15.0  # CPU time of an epoch of the supernet, to choose its epochs
 RATE = 0.15  # of the supernet; chosen on other seeds (README)
 MOST = 10  # members of the front that are trained again
@@ -85,14 +90,15 @@ def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.Dat
     facts: dict[str, Any] = {}
     evaluate: Any = TrainingEvaluator(space, data, RECIPE, device="cpu")
     loop: dict[str, Any] = {}
-    if method == "shared":
+    if method in SHARING:
         epochs = max(1, round(SUPERNET_SHARE * seconds / EPOCH_SECONDS))
         settings = SupernetSettings(epochs=epochs, lr=RATE, seed=seed)
         train_supernet(space, data, RECIPE, folder / "supernet", settings=settings, device="cpu")
         spent = float(pd.read_csv(folder / "supernet" / "log.csv")["cpu_seconds"].sum())
         facts |= {"supernet_epochs": epochs, "supernet_seconds": round(spent, 1)}
         seconds -= spent
-        evaluate = SharedEvaluator(space, data, RECIPE, folder / "supernet", device="cpu")
+        final = TUNED if method == "tuned" else FinalSettings()
+        evaluate = SharedEvaluator(space, data, RECIPE, folder / "supernet", device="cpu", final=final)
     if method == "halving":
         loop["halving"] = Halving(1, RECIPE.epochs, 3)
     run = folder / "run"
@@ -109,6 +115,8 @@ def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.Dat
     )
     names = ("sharing_tau", "sharing_partial_tau", "sharing_trusted")
     facts |= {name: found.summary[name] for name in names if name in found.summary}
+    if method == "tuned":
+        facts["delivered"] = round(delivered(evaluate, found, folder / "delivered.csv"), 4)
     counts = found.history["budget"].fillna(RECIPE.epochs).value_counts()
     return found.front, facts | {
         "evaluations": json.dumps({f"{k:g}": int(v) for k, v in sorted(counts.items())})
@@ -147,6 +155,31 @@ def finalist(network: str, path: Path, space: Any = None) -> dict[str, Any]:
     return row
 
 
+def delivered(evaluate: SharedEvaluator, found: nas.SearchResult, path: Path) -> float:
+    """The hypervolume of the test errors of the front's networks, at most `MOST`, with the weights that the search gave them; rows in `path`."""
+    own = (
+        found.history[found.history["budget"] > 0]
+        .drop_duplicates("architecture", keep="last")
+        .set_index("architecture")
+    )
+    rows = []
+    for text in kept(found.front):
+        row = own.loc[text]
+        trial = Trial(int(row["trial"]), evaluate.space.parse(text), int(row["seed"]), float(row["budget"]))
+        assert evaluate.evaluator is not None
+        score = evaluate.evaluator.test(trial).values()
+        rows.append({"network": text, "madds": float(row["madds"]), "test_error": float(score["error"])})
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return volume([(row["test_error"], row["madds"]) for row in rows])
+
+
+def volume(points: Sequence[tuple[float, float]]) -> float:
+    """The hypervolume of networks by test error (percent) and multiply-adds."""
+    found: FloatArray = np.array([(error, np.log10(madds)) for error, madds in points])
+    found = np.minimum(found, BOX.reference)
+    return float(hypervolume(found[non_dominated(found)], BOX))
+
+
 def kept(front: pd.DataFrame) -> list[str]:
     """The members of a front that are trained again, from small to large."""
     texts: list[str] = front.sort_values("madds")["architecture"].tolist()
@@ -158,13 +191,11 @@ def kept(front: pd.DataFrame) -> list[str]:
 def score(front: pd.DataFrame, path: Path) -> tuple[float, int]:
     """The hypervolume of the front by test errors, and its number of members."""
     rows = [finalist(text, path) for text in kept(front)]
-    points: FloatArray = np.array([(row["test_error"], np.log10(row["madds"])) for row in rows])
-    points = np.minimum(points, BOX.reference)
-    return float(hypervolume(points[non_dominated(points)], BOX)), len(front)
+    return volume([(row["test_error"], row["madds"]) for row in rows]), len(front)
 
 
 COLUMNS = (
-    "minutes", "method", "seed", "hypervolume", "front", "supernet_epochs", "supernet_seconds", "sharing_tau", "sharing_partial_tau",
+    "minutes", "method", "seed", "hypervolume", "delivered", "front", "supernet_epochs", "supernet_seconds", "sharing_tau", "sharing_partial_tau",
     "sharing_trusted", "evaluations", "networks", "engine",
 )  # fmt: skip
 
@@ -191,17 +222,17 @@ def main() -> None:
                     args.runs
                     / f"{max((m for m in args.minutes if m < minutes), default=0):g}-{method}-{seed}"
                 )
-                if method != "shared" and shorter.is_dir() and not folder.is_dir():
-                    copied = args.runs / f"{folder.name}.copied"
-                    shutil.copytree(shorter, copied, dirs_exist_ok=True)
-                    copied.rename(folder)
+                if method not in SHARING:
+                    copy_once(shorter, folder)
+                elif method == "tuned":  # the same supernet; its seconds are in its log
+                    copy_once(args.runs / f"{minutes:g}-shared-{seed}" / "supernet", folder / "supernet")
                 front, facts = search(method, 60.0 * minutes, seed, folder)
-                volume, members = score(front, args.results / "finalists.csv")
+                found, members = score(front, args.results / "finalists.csv")
                 row = {
                     "minutes": minutes,
                     "method": method,
                     "seed": seed,
-                    "hypervolume": round(volume, 4),
+                    "hypervolume": round(found, 4),
                     "front": members,
                     **facts,
                     "networks": json.dumps(kept(front)),
@@ -213,11 +244,19 @@ def main() -> None:
     if path.is_file():
         table = pd.read_csv(path)
         print(
-            table.groupby(["minutes", "method"])["hypervolume"]
-            .describe()[["count", "min", "50%", "max"]]
+            table.groupby(["minutes", "method"])[["hypervolume", "delivered"]]
+            .agg(["count", "min", "median", "max"])
             .round(3)
             .to_string()
         )
+
+
+def copy_once(source: Path, target: Path) -> None:
+    """Copy a folder that exists to one that does not, whole."""
+    if source.is_dir() and not target.is_dir():
+        part = target.with_name(f"{target.name}.part")
+        shutil.copytree(source, part, dirs_exist_ok=True)
+        part.rename(target)
 
 
 def finished(path: Path) -> set[tuple[float, str, int]]:
