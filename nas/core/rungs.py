@@ -54,8 +54,8 @@ class FinishingRule(Rule, Protocol):
 class HasRule(Protocol):
     """An evaluator that evaluates at several budgets by a rule."""
 
-    def rule(self, evaluations: int | None) -> FinishingRule | None:
-        """A new rule for a search with this budget; None where all trials have one budget."""
+    def rule(self, evaluations: int | None, seconds: float | None) -> FinishingRule | None:
+        """A new rule for a search with this budget (None: no limit); None where all trials have one budget."""
 
     def notice(self, rule: Any) -> str:
         """What a search with this rule, which `rule` made, does not do, in a sentence for its user; "" if nothing."""

@@ -179,7 +179,7 @@ def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -
             raise ConfigError(
                 f"{name}: cannot be combined with the evaluator {type(evaluator).__name__}, whose trials have budgets of its own; remove {name}"
             )
-    return evaluator.rule(evaluations)
+    return evaluator.rule(evaluations, settings.seconds)
 
 
 def _check_first(evaluator: object, halving: Halving | None) -> None:

@@ -143,14 +143,14 @@ class SharedEvaluator:
         """Names of the values that every candidate has; None if a further measurement does not say its own."""
         return with_further((*SCORES, "inherited_error", "inherited_loss"), self.also)
 
-    def rule(self, evaluations: int | None) -> OwnTrainings | None:
+    def rule(self, evaluations: int | None, seconds: float | None = None) -> OwnTrainings | None:
         """The candidates to train in a search with this budget; see `nas.core.rungs.HasRule`."""
         if self.final is None:
             return None
         spec = self._prepared().spec()
         epochs = self.final.epochs or self.recipe.epochs
         return OwnTrainings(
-            epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations
+            epochs, self.final, self.trust, lambda a: size_of(self.space, spec, a), evaluations, seconds
         )
 
     def notice(self, rule: OwnTrainings | None) -> str:

@@ -16,6 +16,7 @@ from nas.sharing.agreement import Agreement, Measured, agreement
 from nas.sharing.settings import LEAST, FinalSettings, TrustSettings
 
 _SHARE = 4  # at most one evaluation in four is of each kind
+_FEWEST = 3  # trainings at the end, however short the time is
 
 
 class OwnTrainings:
@@ -35,6 +36,7 @@ class OwnTrainings:
         trust: TrustSettings | None,
         costs: Callable[[Architecture], tuple[float, ...]],
         evaluations: int | None = None,
+        seconds: float | None = None,
     ) -> None:
         most = 10**9 if evaluations is None else evaluations // _SHARE
         self.epochs = epochs
@@ -51,6 +53,8 @@ class OwnTrainings:
         self._unselected: set[Architecture] = set()  # chosen whatever their inherited values
         self._waiting: set[Architecture] = set()  # probes without a result
         self._seconds: list[float] = []  # of own trainings
+        self._limit = seconds  # of the search
+        self._workers: set[str | None] = set()
         self.start = 0
 
     @property
@@ -72,7 +76,16 @@ class OwnTrainings:
     @property
     def end_seconds(self) -> float:
         """Expected seconds of the trainings at the end: the median of those before, for each."""
-        return self.finals * float(np.median(self._seconds)) if self._seconds and not self.start else 0.0
+        return (
+            self._affordable() * float(np.median(self._seconds)) if self._seconds and not self.start else 0.0
+        )
+
+    def _affordable(self) -> int:
+        """Trainings at the end: those of the settings, as far as a quarter of the search's time permits."""
+        if self._limit is None or not self._seconds:
+            return self.finals
+        each = float(np.median(self._seconds)) / max(1, len(self._workers))
+        return min(self.finals, max(_FEWEST, int(self._limit / _SHARE / max(each, 1e-9))))
 
     def promote(
         self, rung: int, observed: Observed, promoted: AbstractSet[Architecture]
@@ -115,7 +128,7 @@ class OwnTrainings:
                 different[self._alike(a)] = i
         rows = sorted(different.values())
         taken = [k for k, i in enumerate(rows) if sound[i][0] in promoted]
-        found = spread_subset(self._with_losses(sound)[rows], self.finals, taken)
+        found = spread_subset(self._with_losses(sound)[rows], self._affordable(), taken)
         return [sound[rows[k]][0] for k in found]
 
     def _alike(self, architecture: Architecture) -> tuple[Any, ...]:
@@ -150,6 +163,7 @@ class OwnTrainings:
         if result.ok:
             self._own[architecture] = result.values
             self._seconds.append(result.seconds)
+            self._workers.add(result.worker)
         complete = self._waiting == {architecture}
         self._waiting.discard(architecture)
         if self._waiting or not (complete or result.ok):

@@ -66,8 +66,8 @@ class SupernetSettings:
 class FinalSettings:
     """The own training of candidates: `epochs` (None: those of the recipe) from new weights (``scratch``) or ``inherited`` ones.
 
-    At the end of a search the `networks` best by inherited values are trained, and the reported front has their values; it is
-    at most a quarter of the budget. Raises `ConfigError` for other values.
+    At the end of a search the `networks` best by inherited values are trained, and the reported front has their values. They are at
+    most a quarter of the evaluations, and with a time limit as many as take a quarter of it, three at least. Raises `ConfigError` for other values.
     """
 
     epochs: int | None = None

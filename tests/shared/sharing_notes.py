@@ -82,7 +82,7 @@ class Inherits:
     def notice(self, rule: Any) -> str:
         return ""
 
-    def rule(self, evaluations: int | None) -> OwnTrainings:
+    def rule(self, evaluations: int | None, seconds: float | None) -> OwnTrainings:
         return OwnTrainings(
             5, FinalSettings(epochs=5), TrustSettings(), lambda a: (1.0 + a.genes[1],), evaluations
         )
