@@ -96,11 +96,8 @@ EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_
 
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:
     """Seconds of one call of `function`, the fastest of several architectures; of calls that fail where all do; 0 if timing fails."""
-    rng, fastest, failed = (
-        np.random.default_rng(),
-        np.inf,
-        np.inf,
-    )  # others each time: a space may cache its costs
+    rng = np.random.default_rng()  # other architectures each time, since a space may cache its costs
+    fastest, failed = np.inf, np.inf
     try:
         with tries_at_most(10_000):
             for number in range(_TIMED):

@@ -1,4 +1,4 @@
-"""Summarize an exception in user code in one sentence, with its file and line."""
+"""Exceptions in one sentence: of user code with its file and line, of a refused weight file with the reason."""
 
 from __future__ import annotations
 

@@ -94,18 +94,20 @@ class Plan:
             raise HistoryError(
                 f"{earlier.path.parent}: the run ended before its first evaluation; start it again"
             )
-        # defaults follow the run's original budget, also when it is resumed with a larger one
-        evaluations = settings.evaluations
+        # defaults follow the run's original budget, also when it is resumed with another one
+        evaluations, seconds = settings.evaluations, settings.seconds
         if earlier is not None and started is not None:
             with well_formed(earlier.path):
                 evaluations = None if started["evaluations"] is None else int(started["evaluations"])
+                # runs of earlier versions have no time here, and their rules knew none
+                seconds = None if started.get("seconds") is None else float(started["seconds"])
                 initial = initial or started.get("initial") or ()
                 check_parameters(started, problem.space)
         if algorithm_settings is None and hasattr(make, "default_settings"):
             algorithm_settings = make.default_settings(problem.n_objectives, evaluations)
         elif isinstance(algorithm_settings, Mapping):
             algorithm_settings = settings_of(name, make, algorithm_settings, problem, evaluations)
-        rule = rule_of(problem, settings, evaluations)
+        rule = rule_of(problem, settings, evaluations, seconds)
         if rule is not None and getattr(algorithm_settings, "repeats", False):
             what = "halving" if settings.halving else "own trainings (evaluator: final)"
             raise ConfigError(
@@ -138,6 +140,7 @@ class Plan:
             TASK: None if problem.task is None else problem.task.as_json(),
             "initial": [problem.space.format(a) for a in first] or None,
             "evaluations": evaluations,
+            "seconds": seconds,
         }
         if settings.evaluations is not None and settings.evaluations < len(first):
             raise ConfigError(
@@ -165,8 +168,10 @@ def _evaluator_identity(problem: Problem) -> dict[str, Any]:
     return {"evaluator": _plain(evaluator.identity())} if isinstance(evaluator, HasIdentity) else {}
 
 
-def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -> Rule | None:
-    """The rule of the budgets: halving, or a new one of the evaluator, for a search that began with this number of evaluations.
+def rule_of(
+    problem: Problem, settings: LoopSettings, evaluations: int | None, seconds: float | None
+) -> Rule | None:
+    """The rule of the budgets: halving, or a new one of the evaluator, for a search that began with this budget.
 
     Raises `ConfigError` for both, or a fidelity beside the latter.
     """
@@ -179,7 +184,7 @@ def rule_of(problem: Problem, settings: LoopSettings, evaluations: int | None) -
             raise ConfigError(
                 f"{name}: cannot be combined with the evaluator {type(evaluator).__name__}, whose trials have budgets of its own; remove {name}"
             )
-    return evaluator.rule(evaluations, settings.seconds)
+    return evaluator.rule(evaluations, seconds)
 
 
 def _check_first(evaluator: object, halving: Halving | None) -> None:

@@ -206,7 +206,7 @@ def _warm_start(spec: SearchSpec, problem: Problem) -> WarmStart | None:
     if spec.warm_start is None:
         return None
     now = None if spec.accept_changed_code else code_of(measuring(problem), spec.base or absolute("."))
-    rule = rule_of(problem, spec.loop, spec.loop.evaluations)
+    rule = rule_of(problem, spec.loop, spec.loop.evaluations, spec.loop.seconds)
     first = Rungs(spec.loop.fidelity, rule).budgets[0]
     return read_warm_start(spec.warm_start, problem, first, spec.out, now)
 

@@ -178,12 +178,15 @@ def test_the_same_decision_gives_the_same_asks_after_recall() -> None:
         second.tell([observe(problem, asked)])
 
 
-def test_costs_are_slow_from_a_millisecond_on_and_the_first_call_does_not_count(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr(cost_timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of the clock that costs are timed with, as its only item."""
+    found = [0.0]
+    monkeypatch.setattr(cost_timing, "time", SimpleNamespace(perf_counter=lambda: found[0]))
+    return found
 
+
+def test_costs_are_slow_from_a_millisecond_on_and_the_first_call_does_not_count(now: list[float]) -> None:
     class Timed(Costly):
         def __init__(self, first: float, later: float) -> None:
             super().__init__()
@@ -197,12 +200,7 @@ def test_costs_are_slow_from_a_millisecond_on_and_the_first_call_does_not_count(
     assert problem_of(Timed(0.02, 0.002)).slow_costs
 
 
-def test_costs_that_the_space_caches_are_slow_in_its_second_problem_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr(cost_timing, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-
+def test_costs_that_the_space_caches_are_slow_in_its_second_problem_too(now: list[float]) -> None:
     class Caching(Costly):
         def cost(self, architecture: Architecture) -> dict[str, float]:
             now[0] += 0.0 if architecture in self.calls else 0.005

@@ -221,6 +221,24 @@ def test_a_time_limit_includes_the_end_which_takes_a_quarter_of_it_at_most() -> 
     assert 125 <= (history["budget"] == 0).sum() <= 135
 
 
+@pytest.mark.parametrize("later", [100.0, 300.0, 600.0])
+def test_the_trainings_at_the_end_follow_from_the_time_with_which_the_run_began(
+    later: float, tmp_path: Path
+) -> None:
+    same: dict[str, Any] = {
+        "budget": 10_000,
+        "concurrency": 1,
+        "evaluate": Timed(),
+        "executor": "simulated",
+        "executor_settings": SimulatedSettings(seconds="took", workers=1),
+    }
+    whole = search(**same, loop={"seconds": 300.0}).history
+    search(tmp_path, **same, loop={"seconds": 300.0}, stop=len(whole) - 3)  # three of the end are missing
+    history = search(tmp_path, **same, loop={"seconds": later}, resume=True).history
+    assert without_times(history)[: len(whole)].equals(without_times(whole))
+    assert len(own(history)) == (10 + 7 if later <= 300 else 10 + 7 + 7)
+
+
 def test_failed_trainings_are_no_measurement(tmp_path: Path) -> None:
     found = search(tmp_path / "run", evaluate=Sharing(failing=True), loop={"max_failures": 1.0})
     table, _ = load_run(tmp_path / "run")
