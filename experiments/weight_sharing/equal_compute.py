@@ -58,17 +58,8 @@ MOST = 10  # members of the front that are trained again
 MEASURING_SEED = 1000  # of these trainings
 BOX = Box(ideal=np.array([30.0, np.log10(0.1e6)]), reference=np.array([75.0, np.log10(4e6)]))
 RECIPE = replace(pool.RECIPES["resnets"], epochs=9)
-FINALIST = (
-    "network",
-    "epochs",
-    "params",
-    "madds",
-    "latency_ms",
-    "test_error",
-    "test_loss",
-    "cpu_seconds",
-    "engine",
-)
+FINALIST = ("network", "epochs", "params", "madds", "latency_ms", "test_error", "test_loss", "cpu_seconds", "engine")  # fmt: skip
+DELIVERED = ("minutes", "seed", "network", "madds", "test_error", "engine")
 
 
 class OnCpuClock(SerialExecutor):
@@ -116,7 +107,7 @@ def search(method: str, seconds: float, seed: int, folder: Path) -> tuple[pd.Dat
     names = ("sharing_tau", "sharing_partial_tau", "sharing_trusted")
     facts |= {name: found.summary[name] for name in names if name in found.summary}
     if method == "tuned":
-        facts["delivered"] = round(delivered(evaluate, found, folder / "delivered.csv"), 4)
+        facts["tested"] = delivered(evaluate, found)
     counts = found.history["budget"].fillna(RECIPE.epochs).value_counts()
     return found.front, facts | {
         "evaluations": json.dumps({f"{k:g}": int(v) for k, v in sorted(counts.items())})
@@ -155,8 +146,8 @@ def finalist(network: str, path: Path, space: Any = None) -> dict[str, Any]:
     return row
 
 
-def delivered(evaluate: SharedEvaluator, found: nas.SearchResult, path: Path) -> float:
-    """The hypervolume of the test errors of the front's networks, at most `MOST`, with the weights that the search gave them; rows in `path`."""
+def delivered(evaluate: SharedEvaluator, found: nas.SearchResult) -> list[dict[str, Any]]:
+    """Multiply-adds and test errors of the front's networks, at most `MOST`, with the weights that the search gave them."""
     own = (
         found.history[found.history["budget"] > 0]
         .drop_duplicates("architecture", keep="last")
@@ -168,9 +159,8 @@ def delivered(evaluate: SharedEvaluator, found: nas.SearchResult, path: Path) ->
         trial = Trial(int(row["trial"]), evaluate.space.parse(text), int(row["seed"]), float(row["budget"]))
         assert evaluate.evaluator is not None
         score = evaluate.evaluator.test(trial).values()
-        rows.append({"network": text, "madds": float(row["madds"]), "test_error": float(score["error"])})
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return volume([(row["test_error"], row["madds"]) for row in rows])
+        rows.append({"network": text, "madds": int(row["madds"]), "test_error": round(score["error"], 3)})
+    return rows
 
 
 def volume(points: Sequence[tuple[float, float]]) -> float:
@@ -227,6 +217,11 @@ def main() -> None:
                 elif method == "tuned":  # the same supernet; its seconds are in its log
                     copy_once(args.runs / f"{minutes:g}-shared-{seed}" / "supernet", folder / "supernet")
                 front, facts = search(method, 60.0 * minutes, seed, folder)
+                tested = facts.pop("tested", [])
+                if tested:
+                    facts["delivered"] = round(
+                        volume([(row["test_error"], row["madds"]) for row in tested]), 4
+                    )
                 found, members = score(front, args.results / "finalists.csv")
                 row = {
                     "minutes": minutes,
@@ -239,6 +234,9 @@ def main() -> None:
                     "engine": pool.version(),
                 }
                 path.parent.mkdir(parents=True, exist_ok=True)
+                for one in tested:
+                    about = {"minutes": minutes, "seed": seed, **one, "engine": pool.version()}
+                    pool.append(args.results / "delivered.csv", about, DELIVERED)
                 pool.append(path, {name: row.get(name, "") for name in COLUMNS}, COLUMNS)
                 print(row, flush=True)
     if path.is_file():
