@@ -71,7 +71,8 @@ def torchvision() -> Iterator[ModuleType]:
 def browser() -> Iterator[Any]:
     """Chromium or Chrome as installed on this machine.
 
-    Of a module alone: while it is there, no other may be started in the process, nor an event loop.
+    Of a module alone: while it is there, no other may be started in the process, nor an event loop. A `package` scope
+    would last to the end of the session, as these folders have no `__init__.py`.
     """
     with launched() as found:
         yield found

@@ -7,20 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_browser import Open, Opened, launched, watched
+from report_browser import Open, Opened, watched
 from report_parts import some_source
 
 from nas.report import Source, write_page
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    """One for all tests of this folder, none of which starts an event loop."""
-    with launched() as found:
-        yield found
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def window(browser: Any) -> Iterator[Opened]:
     """A window for pages that one test looks at; a new one takes longer than such a test."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
@@ -49,7 +42,7 @@ def loaded(window: Opened, path: Path) -> Opened:
     return window
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Opens the page of some runs; with `size` (width, height) and other options of a browser's context."""
     contexts = []
@@ -65,7 +58,7 @@ def open_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         context.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def plain_page(open_page: Open) -> Opened:
     """The page of a run without anything optional; no test changes it."""
     return open_page(some_source())
