@@ -9,7 +9,6 @@ in a search. A killed run continues after its last whole epoch; a supernet with 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
@@ -32,6 +31,7 @@ from within import Within, resnet_madds  # noqa: E402
 
 from nas.core.errors import ConfigError  # noqa: E402
 from nas.core.records import FloatArray  # noqa: E402
+from nas.core.space import SearchSpace  # noqa: E402
 from nas.sharing.settings import SupernetSettings  # noqa: E402
 from nas.sharing.supernet import Supernet  # noqa: E402
 from nas.sharing.training import inherited_score, train_supernet  # noqa: E402
@@ -63,7 +63,7 @@ def chosen(name: str, data: recorded.Recorded) -> list[int]:
 
 
 def space_of(name: str) -> Within:
-    """The space of a pool within the pool's range of multiply-adds."""
+    """The space of a pool within the pool's range of multiply-adds, for searches."""
     found = pools.pool_of(name)
     fast = partial(resnet_madds, found.space) if name == "resnets" else None
     return Within(found.space, found.least, found.most, fast)
@@ -96,7 +96,12 @@ def evaluated(
 
 
 def measured(
-    space: Within, data: Any, recipe: Recipe, settings: SupernetSettings, folder: Path, listed: pd.DataFrame
+    space: SearchSpace,
+    data: Any,
+    recipe: Recipe,
+    settings: SupernetSettings,
+    folder: Path,
+    listed: pd.DataFrame,
 ) -> dict[str, Any]:
     """The row of one supernet; its training continues in `folder`."""
     supernet = train_supernet(
@@ -149,7 +154,9 @@ def main() -> None:
     parser.add_argument("--pool", choices=pools.POOLS, default="resnets")
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 4, 8, 16, 32])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--rate", type=float, help="learning rate in place of that of the pool")
+    parser.add_argument(
+        "--rate", type=float, help="learning rate of the supernet; default: three times that of the pool"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/weight_sharing"), help="folder of the supernets"
@@ -157,14 +164,15 @@ def main() -> None:
     args = parser.parse_args()
     trained = recorded.read(pools.RESULTS / f"{args.pool}.csv")
     listed, path = trained.table.iloc[chosen(args.pool, trained)], args.results / f"supernets_{args.pool}.csv"
-    recipe = dataclasses.replace(pool.RECIPES[args.pool], lr=args.rate or pool.RECIPES[args.pool].lr)
-    space, data = space_of(args.pool), source()
+    recipe = pool.RECIPES[args.pool]
+    found, data = pools.pool_of(args.pool), source()
+    limits = (f"madds >= {found.least!r}", f"madds <= {found.most!r}")
     for epochs in sorted(args.epochs):
         for seed in args.seeds:
             if (seed, epochs) not in done(path):
                 folder = args.runs / f"{args.pool}-{epochs}-{seed}"
-                settings = SupernetSettings(epochs=epochs, seed=seed)
-                add(path, measured(space, data, recipe, settings, folder, listed))
+                settings = SupernetSettings(epochs=epochs, lr=args.rate, seed=seed, limits=limits)
+                add(path, measured(found.space, data, recipe, settings, folder, listed))
 
 
 if __name__ == "__main__":

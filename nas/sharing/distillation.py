@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
-from nas.sharing.layout import shared_name
+from nas.sharing.layout import Places
 from nas.sharing.limited import Draws
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
@@ -115,4 +115,4 @@ class Distillation:
 
     def _end(self, architecture: Architecture, shared: SharedWeights) -> Inherited:
         network = self._ends[architecture]
-        return Inherited(network, shared.views(network, architecture, shared_name(self._supernet.space)))
+        return Inherited(network, shared.views(network, architecture, Places(self._supernet.space)))

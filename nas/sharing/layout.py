@@ -1,16 +1,20 @@
 """The shapes of a space's shared tensors: one tensor a shared name, as large as the largest network needs.
 
 A network's parameter is a slice of its shared tensor: the leading entries of each dimension, and the centre of the dimensions
-of a convolution's kernel. Once-for-all networks share weights in the same way (Cai et al., ICLR 2020, section 3.3).
+of a convolution's kernel, unless the space names other entries (`HasSharedEntries`). Once-for-all networks share weights in the same way (Cai et al., ICLR
+2020, section 3.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -20,7 +24,40 @@ from nas.core.records import Architecture
 from nas.core.space import HasSharedNames, SearchSpace
 
 Shape = tuple[int, ...]
-SharedName = Callable[[Architecture, str], str]  # (architecture, name of a parameter) -> shared name
+IntArray = NDArray[np.int64]
+Entries = Sequence[
+    slice | IntArray | None
+]  # of a shared tensor, by dimension; None, or a missing one: the leading ones
+
+
+@runtime_checkable
+class HasSharedEntries(Protocol):
+    """A space whose networks do not order their channels alike: a parameter has other entries of a shared tensor than the leading ones."""
+
+    def shared_entries(self, architecture: Architecture, name: str) -> Entries:
+        """The entries of the shared tensor that the parameter `name` of this architecture's network has, for each dimension.
+
+        A slice with a start and a stop, or an array of whole numbers, each as long as the dimension; None, or an end before the last dimension: the leading ones.
+        Two parameters of one network may have one shared name where their slices of the first dimension do not overlap.
+        """
+
+
+class Places:
+    """The places of the parameters of a space's networks in the shared tensors."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        # asked once: checks of protocols are slow, and a step asks for hundreds of parameters
+        self._name = space.shared_name if isinstance(space, HasSharedNames) else None
+        self._entries = space.shared_entries if isinstance(space, HasSharedEntries) else None
+
+    def name(self, architecture: Architecture, own: str) -> str:
+        """The shared name of a parameter: by the space's method if it has one, else the parameter's own name."""
+        return own if self._name is None else self._name(architecture, own)
+
+    def entries(self, architecture: Architecture, own: str) -> Entries:
+        """The entries of the shared tensor, by dimension."""
+        return () if self._entries is None else self._entries(architecture, own)
+
 
 _REMEDY = (
     "declare a function with @space.shared_name, or give your own SearchSpace a method shared_name(architecture, name), that returns different names "
@@ -98,20 +135,24 @@ class Layout:
 
     def shapes(self, architecture: Architecture, network: nn.Module) -> dict[str, Shape]:
         """The shape that a network needs of each of its shared tensors."""
-        return {name: layer.shape for name, layer in self._named(architecture, network)}
+        found: dict[str, Shape] = {}
+        for name, layer in self._named(architecture, network):
+            found[name] = tuple(map(max, found.get(name, layer.shape), layer.shape))
+        return found
 
     def _named(self, architecture: Architecture, network: nn.Module) -> Iterator[tuple[str, Layer]]:
-        named, used = shared_name(self.space), dict[str, str]()
+        places, used = Places(self.space), dict[str, list[tuple[str, Entries]]]()
         about = f"space {self.space.name!r}: the network {self.space.format(architecture)!r}"
         for own, layer in layers_of(network, about):
-            name = named(architecture, own)
-            if name in used:
-                raise ConfigError(
-                    f"space {self.space.name!r}: the parameters {used[name]!r} and {own!r} of the network "
-                    f"{self.space.format(architecture)!r} have one shared name, {name!r}; shared_name must tell them apart"
-                )
-            used[name] = own
-            yield name, layer
+            name, entries = places.name(architecture, own), places.entries(architecture, own)
+            for other, taken in used.setdefault(name, []):
+                if not _apart(taken, entries):
+                    raise ConfigError(
+                        f"space {self.space.name!r}: the parameters {other!r} and {own!r} of the network "
+                        f"{self.space.format(architecture)!r} have one shared name, {name!r}; shared_name must tell them apart"
+                    )
+            used[name].append((own, entries))
+            yield name, needed(layer, entries)
 
     def _merged(self, name: str, known: Slot, architecture: Architecture, layer: Layer) -> Layer:
         reason = mismatch(known.layer, layer)
@@ -142,13 +183,59 @@ def mismatch(first: Layer, second: Layer) -> str | None:
     return None
 
 
-def slices(shape: Shape, inner: Layer) -> tuple[slice, ...]:
-    """The part of a shared tensor of `shape` that is this layer's parameter."""
+def needed(layer: Layer, entries: Entries) -> Layer:
+    """The layer with the shape that a shared tensor must have for these entries. Raises `ConfigError` for as many as the layer has not."""
+    if not entries:
+        return layer
+    shape = list(layer.shape)
+    for i, one in enumerate(entries):
+        if one is None:
+            continue
+        count, end = (one.stop - one.start, one.stop) if isinstance(one, slice) else (len(one), one.max() + 1)
+        if count != shape[i]:
+            raise ConfigError(
+                f"shared_entries: dimension {i} of a parameter of shape {layer.shape}: expected {shape[i]} entries, got {count}"
+            )
+        shape[i] = int(end)
+    return replace(layer, shape=tuple(shape))
+
+
+def _apart(one: Entries, other: Entries) -> bool:
+    """Whether both are slices of the first dimension that do not overlap."""
+    first, second = (entries[0] if entries else None for entries in (one, other))
+    if not isinstance(first, slice) or not isinstance(second, slice):
+        return False
+    return bool(first.stop <= second.start or second.stop <= first.start)
+
+
+def _slices(shape: Shape, inner: Layer, entries: Entries) -> list[slice | IntArray]:
+    """The part of a shared tensor of `shape` that is this layer's parameter, by dimension."""
     lead = len(shape) - inner.kernel
-    return tuple(
+    found: list[slice | IntArray] = [
         slice(0, size) if i < lead else slice((whole - size) // 2, (whole - size) // 2 + size)
         for i, (whole, size) in enumerate(zip(shape, inner.shape, strict=True))
-    )
+    ]
+    for i, one in enumerate(entries):
+        if one is not None:
+            found[i] = one
+    return found
+
+
+def part(tensor: Tensor, inner: Layer, entries: Entries) -> Tensor:
+    """The part of a shared tensor that is this layer's parameter: a view, or a copy where entries are an array; gradients flow into the tensor."""
+    found = _slices(tuple(tensor.shape), inner, entries)
+    view = tensor[tuple(one if isinstance(one, slice) else slice(None) for one in found)]
+    for i, one in enumerate(found):
+        if not isinstance(one, slice):
+            view = view.index_select(i, torch.as_tensor(one, device=tensor.device))
+    return view
+
+
+def put(tensor: Tensor, inner: Layer, entries: Entries, values: Tensor) -> None:
+    """Write the values of this layer's parameter to its part of a shared tensor."""
+    found = _slices(tuple(tensor.shape), inner, entries)
+    rows = np.ix_(*(np.arange(one.start, one.stop) if isinstance(one, slice) else one for one in found))
+    tensor[tuple(map(torch.as_tensor, rows))] = values
 
 
 def layers_of(network: nn.Module, about: str = "the network") -> Iterator[tuple[str, Layer]]:
@@ -172,15 +259,6 @@ def _layer(module: nn.Module, leaf: str, parameter: Tensor) -> Layer:
         return Layer(kind, shape)
     group = module.in_channels // module.groups if module.groups > 1 else None
     return Layer(kind, shape, parameter.ndim - 2, group)
-
-
-def shared_name(space: SearchSpace) -> SharedName:
-    """The shared name of a parameter: by the space's method if it has one, else the parameter's own name."""
-    return space.shared_name if isinstance(space, HasSharedNames) else _own_name
-
-
-def _own_name(architecture: Architecture, name: str) -> str:
-    return name
 
 
 def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:

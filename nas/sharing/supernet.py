@@ -16,7 +16,7 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build, for_task, has_cost
 from nas.core.task_spec import TaskSpec
 from nas.sharing.extremes import Extremes, enlarged, find_extremes, variants
-from nas.sharing.layout import Layout, shared_name
+from nas.sharing.layout import Layout, Places
 from nas.sharing.limited import Draws
 from nas.sharing.weights import Inherited, SharedWeights, allocate
 from nas.spaces.tracing import without_memory
@@ -47,7 +47,7 @@ class Supernet:
         device = shared.tensors[0].device
         with torch.device(device):
             network = build(self.space, self.task, architecture)
-        return Inherited(network, shared.views(network, architecture, shared_name(self.space)))
+        return Inherited(network, shared.views(network, architecture, Places(self.space)))
 
     def copy(self, architecture: Architecture) -> nn.Module:
         """The plain network with copies of its slices as parameters. Raises `ConfigError` as `network` does."""

@@ -1,4 +1,4 @@
-"""Shared tensors, and networks whose parameters are slices of them."""
+"""Shared tensors, and networks whose parameters are parts of them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,13 @@ from torch.func import functional_call
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
-from nas.sharing.layout import (
-    Layer,
-    Layout,
-    SharedName,
-    check_shareable,
-    layers_of,
-    mismatch,
-    shared_name,
-    slices,
-)
+from nas.sharing.layout import Layer, Layout, Places, check_shareable, layers_of, mismatch, needed, part, put
 
 Build = Callable[[Architecture], nn.Module]
 
 
 class SharedWeights(nn.Module):
-    """One parameter a shared name, from which the parameters of every network of a space are views."""
+    """One parameter a shared name, from which every network of a space has its parameters."""
 
     sparse_steps = True  # a step trains some networks, so some tensors have no gradient
 
@@ -40,24 +31,21 @@ class SharedWeights(nn.Module):
         ]
         self.tensors = nn.ParameterList(nn.Parameter(t) for t in tensors)
 
-    def views(self, network: nn.Module, architecture: Architecture, named: SharedName) -> dict[str, Tensor]:
-        """The slices for the parameters of `network` by its own names; no copies: gradients flow into the shared tensors.
+    def views(self, network: nn.Module, architecture: Architecture, places: Places) -> dict[str, Tensor]:
+        """The parts for the parameters of `network` by its own names; gradients flow into the shared tensors.
 
-        Raises `ConfigError` where the network needs a tensor that does not exist, or a larger one.
+        They are views, and copies where the space names single entries. Raises `ConfigError` where the network needs a tensor that does not exist, or a larger one.
         """
-        return {
-            own: self._view(named(architecture, own), own, layer, architecture)
-            for own, layer in layers_of(network)
-        }
+        return {own: self._view(own, layer, architecture, places) for own, layer in layers_of(network)}
 
-    def _view(self, name: str, own: str, layer: Layer, architecture: Architecture) -> Tensor:
-        known = self.layers.get(name)
-        reason = "there is no such tensor" if known is None else mismatch(known, layer)
+    def _view(self, own: str, layer: Layer, architecture: Architecture, places: Places) -> Tensor:
+        name, entries = places.name(architecture, own), places.entries(architecture, own)
+        known, wanted = self.layers.get(name), needed(layer, entries)
+        reason = "there is no such tensor" if known is None else mismatch(known, wanted)
         if known is not None and reason is None:
-            if all(a >= b for a, b in zip(known.shape, layer.shape, strict=True)):
-                view: Tensor = self.tensors[self.places[name]][slices(known.shape, layer)]
-                return view
-            reason = f"the shared tensor has shape {known.shape}, the network needs {layer.shape}"
+            if all(a >= b for a, b in zip(known.shape, wanted.shape, strict=True)):
+                return part(self.tensors[self.places[name]], layer, entries)
+            reason = f"the shared tensor has shape {known.shape}, the network needs {wanted.shape}"
         raise NotCovered(
             f"network {architecture.genes}: its parameter {own!r} (shared name {name!r}) is not part of the shared weights: {reason}; "
             "allocate the shared weights from more networks"
@@ -106,16 +94,15 @@ def allocate(layout: Layout, build: Build, images: Tensor) -> SharedWeights:
 def _initial(
     layout: Layout, architecture: Architecture, network: nn.Module, wanted: set[str]
 ) -> dict[str, Tensor]:
-    named, found = shared_name(layout.space), {}
+    places, found = Places(layout.space), dict[str, Tensor]()
     parameters = dict(network.named_parameters())
     for own, layer in layers_of(network):
-        name = named(architecture, own)
+        name = places.name(architecture, own)
         if name not in wanted:
             continue
         own_values = parameters[own].detach()
-        whole = layout.slots[name].shape
-        spread = own_values.std().item() if own_values.numel() > 1 else 0.0
-        tensor = torch.randn(whole) * spread + own_values.mean().item()
-        tensor[slices(whole, layer)] = own_values
-        found[name] = tensor
+        if name not in found:
+            spread = own_values.std().item() if own_values.numel() > 1 else 0.0
+            found[name] = torch.randn(layout.slots[name].shape) * spread + own_values.mean().item()
+        put(found[name], layer, places.entries(architecture, own), own_values)
     return found

@@ -20,7 +20,7 @@ from search_spaces.muxnet.declared import OrderedChoices
 from search_spaces.muxnet.description import describe
 from search_spaces.muxnet.models import MODELS
 from search_spaces.muxnet.presets import SpaceOptions, preset_options
-from search_spaces.muxnet.sharing import block_names, renamed
+from search_spaces.muxnet.sharing import Entries, Shared, shared_parts
 from search_spaces.muxnet.spec import NetworkSpec, halved, placed
 from search_spaces.muxnet.structure import summary
 from search_spaces.muxnet.text import format_spec, parse_spec
@@ -71,7 +71,7 @@ class MUXNetSpace(SearchSpace):
         self._values = tuple(tuple(values[i]) for i in self._positions)
         self._ordered = OrderedChoices(self.options)
         self.first_numeric = self._ordered.first_numeric
-        self._named: tuple[Architecture | None, list[tuple[str, str]]] = (None, [])  # the last blocks named
+        self._last_shared: tuple[Architecture | None, Shared] = (None, Shared(()))
 
     def for_task(self, task: TaskSpec) -> MUXNetSpace:
         """The same space for this task's channels and classes; a network resizes images to its own resolution.
@@ -211,12 +211,19 @@ class MUXNetSpace(SearchSpace):
         )
 
     def shared_name(self, architecture: Architecture, name: str) -> str:
-        """The tensor that a parameter shares with other networks: by stage, block, role, scale and kernel mixture."""
-        known, blocks = self._named
+        """The tensor that a parameter shares with other networks: by stage, block, role and scale."""
+        return self._shared(architecture).name(name)
+
+    def shared_entries(self, architecture: Architecture, name: str) -> Entries:
+        """The entries of that tensor, by dimension: of the same channels in every network, whatever shuffles and mixtures of kernels did to their order."""
+        return self._shared(architecture).entries.get(name, ())
+
+    def _shared(self, architecture: Architecture) -> Shared:
+        known, shared = self._last_shared
         if known is not architecture:
-            blocks = block_names(self.options, self._settled(architecture)[0])
-            self._named = (architecture, blocks)
-        return renamed(name, blocks)
+            shared = shared_parts(self.options, self._settled(architecture)[0], self.spec(architecture))
+            self._last_shared = (architecture, shared)
+        return shared
 
     def to_svg(self, architecture: Architecture) -> str:
         """A drawing of the network, block by block."""

@@ -16,10 +16,12 @@ from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing.extremes import sampler
+from nas.sharing.layout import Places
 from nas.sharing.statistics import recalibrate
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import NotCovered
 from search_spaces.muxnet import MUXNetSpace
+from search_spaces.muxnet.layers import channel_shuffle
 from search_spaces.nasbench101 import NASBench101
 from search_spaces.nasbench201 import NASBench201
 from tests.shared.sharing_parts import DIGITS, built, declared, small_muxnet
@@ -55,7 +57,11 @@ def test_random_networks_get_views_of_their_shapes(name: str) -> None:
         inherited = supernet(name).network(architecture)
         own = dict(inherited.network.named_parameters())
         assert {n: v.shape for n, v in inherited.views.items()} == {n: p.shape for n, p in own.items()}
-        assert {v.untyped_storage().data_ptr() for v in inherited.views.values()} <= owned
+        places = Places(supernet(name).space)
+        views = [
+            v for n, v in inherited.views.items() if not places.entries(architecture, n)
+        ]  # others may be copies
+        assert {v.untyped_storage().data_ptr() for v in views} <= owned
         assert tuple(inherited.eval()(images()).shape) == (4, 10)
 
 
@@ -144,20 +150,77 @@ def test_a_block_of_muxnet_is_named_by_its_stage() -> None:
     text = "r16/stem24s1/ds24/ir32:k5s2e4/ir64:k3.5s2e4/sp:k5e4p1m-0x2/head128"
     architecture = space.parse(text)
     assert space.shared_name(architecture, "blocks.0.conv_dw.weight") == "ds.conv_dw.weight"
-    assert (
-        space.shared_name(architecture, "blocks.1.conv_dw.convs.0.weight")
-        == "stage1.ir.conv_dw.convs.0.weight"
+    shared = {
+        "blocks.1.conv_dw.convs.0.weight": "stage1.ir.conv_dw.convs.0.weight",
+        "blocks.1.conv_pw.weight": "stage1.ir.conv_pw-after-ds.weight",
+        "blocks.2.conv_dw.convs.1.weight": "stage3.ir.conv_dw.convs.0.weight",
+        "blocks.2.conv_pw.weight": "stage3.ir.conv_pw-after-stage1.weight",
+        "blocks.4.conv_dw.convs.1.weight": "stage3.sp2.conv_dw-scales-1_0.convs.1.weight",
+        "blocks.4.bn1.bias": "stage3.sp2.bn1.bias",
+        "conv_head.weight": "conv_head-after-stage3.weight",
+    }
+    assert {name: space.shared_name(architecture, name) for name in shared} == shared
+
+
+def test_muxnets_share_the_weights_of_the_same_channels() -> None:
+    space = MUXNetSpace("tiny")
+    architecture = space.parse("r16/stem24s1/ds24/ir32:k5s2e4/ir64:k3.5s2e4/sp:k5e4p0.5m-0x2/head128")
+    channels = torch.arange(64).reshape(1, 64, 1, 1)  # as the ir block of stage 3 made them
+    for block in (3, 4):
+        processed = channels.flatten()[:32].numpy()
+        found = {
+            name: space.shared_entries(architecture, f"blocks.{block}.{name}")
+            for name in ("conv_pw.weight", "conv_pwl.weight", "bn3.bias", "bn1.bias")
+        }
+        if block == 3:
+            assert not any(found.values())  # the leading entries
+        else:
+            assert np.array_equal(found["conv_pw.weight"][1], processed)
+            assert np.array_equal(found["conv_pwl.weight"][0], processed)
+            assert np.array_equal(found["bn3.bias"][0], processed)
+            assert not found["bn1.bias"]
+        channels = channel_shuffle(channels, 2)
+    _, columns = space.shared_entries(architecture, "conv_head.weight")
+    assert np.array_equal(columns, channels.flatten().numpy())
+    mixed = [space.shared_entries(architecture, f"blocks.2.conv_dw.convs.{i}.weight") for i in (0, 1)]
+    assert mixed == [(slice(0, 64),), (slice(64, 128),)]  # of 4 x 32 channels
+    single = space.parse("r16/stem24s1/ds24/ir32:k5s2e4/ir64:k3s2e4/head128")
+    assert space.shared_entries(single, "blocks.2.conv_dw.convs.0.weight") == ()
+
+
+def moved(*entries: Any) -> nas.Space:
+    """Two networks with 4 and 6 channels, which have these entries of the tensor of their convolution."""
+    space = built(
+        lambda c: nn.Sequential(
+            nn.Conv2d(1, c.width, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c.width, 10)
+        ),
+        width=nas.Choice(4, 6),
     )
-    assert (
-        space.shared_name(architecture, "blocks.2.conv_dw.convs.1.weight")
-        == "stage3.ir.conv_dw-kernels3_5.convs.1.weight"
-    )
-    assert (
-        space.shared_name(architecture, "blocks.4.conv_dw.convs.1.weight")
-        == "stage3.sp2.conv_dw-scales-1_0.convs.1.weight"
-    )
-    assert space.shared_name(architecture, "blocks.4.bn1.bias") == "stage3.sp2.bn1.bias"
-    assert space.shared_name(architecture, "conv_head.weight") == "conv_head.weight"
+
+    def shared_entries(architecture: Architecture, name: str) -> Any:
+        return entries[architecture.genes[0]] if name == "0.weight" else ()
+
+    space.shared_entries = shared_entries  # type: ignore[attr-defined]
+    return space
+
+
+def test_a_space_names_the_entries_of_a_tensor() -> None:
+    space = moved((np.array([6, 0, 3, 1]),), (slice(2, 8),))
+    made = make_supernet(space, DIGITS, seed=0, networks=8)
+    whole = made.shared.tensors[made.shared.places["0.weight"]]
+    assert whole.shape[0] == 8
+    small, large = (made.network(space.architecture({"width": width})) for width in (4, 6))
+    assert torch.equal(small.views["0.weight"], whole[[6, 0, 3, 1]])
+    assert torch.equal(large.views["0.weight"], whole[2:8])
+    small(images(2)).square().sum().backward()
+    assert whole.grad is not None
+    assert whole.grad.abs().sum((1, 2, 3)).gt(0).tolist() == [i in (0, 1, 3, 6) for i in range(8)]
+
+
+def test_entries_that_do_not_fit_are_refused() -> None:
+    reason = r"dimension 0 of a parameter of shape \(6, 1, 3, 3\): expected 6 entries, got 5"
+    with pytest.raises(ConfigError, match=reason):
+        make_supernet(moved((), (slice(2, 7),)), DIGITS, seed=0, networks=8)
 
 
 def test_statistics_are_those_of_the_network_alone() -> None:
