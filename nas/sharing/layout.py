@@ -46,6 +46,7 @@ class Places:
     """The places of the parameters of a space's networks in the shared tensors."""
 
     def __init__(self, space: SearchSpace) -> None:
+        self.space = space
         # asked once: checks of protocols are slow, and a step asks for hundreds of parameters
         self._name = space.shared_name if isinstance(space, HasSharedNames) else None
         self._entries = space.shared_entries if isinstance(space, HasSharedEntries) else None
@@ -94,10 +95,16 @@ class Slot:
 
 @dataclass
 class Layout:
-    """The shared tensors of a space by name; grows with every network that is added."""
+    """The shared tensors of a space by name; grows with every network that is added.
+
+    `parts` has the rows of a part of the tensors that stack several (`rows_of_parts`), as the first network has them; `cut` the
+    names of those whose parts have other sizes in other networks, so that the leading rows mix them.
+    """
 
     space: SearchSpace
     slots: dict[str, Slot] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
 
     def add(self, architecture: Architecture, network: nn.Module) -> set[str]:
         """Make room for a network; return the shared names whose tensors grew.
@@ -105,7 +112,11 @@ class Layout:
         Raises `ConfigError` with both networks where a shared name stands for two kinds of layers, or for shapes that do not nest.
         """
         grown = set()
-        for name, layer in self._named(architecture, network):
+        stacked = rows_of_parts(network)
+        for own, name, layer, leading in self._named(architecture, network):
+            rows = stacked.get(own) if leading else None
+            if rows is not None and self.parts.setdefault(name, rows) != rows:
+                self.cut.add(name)
             known, entries = self.slots.get(name), prod(layer.shape)
             merged = layer if known is None else self._merged(name, known, architecture, layer)
             if known is None or merged.shape != known.shape:
@@ -121,6 +132,8 @@ class Layout:
 
         Raises `ConfigError` as `add`.
         """
+        self.cut |= other.cut
+        self.cut |= {n for n, rows in other.parts.items() if self.parts.setdefault(n, rows) != rows}
         for name, slot in other.slots.items():
             known = self.slots.get(name)
             if known is None:
@@ -136,11 +149,14 @@ class Layout:
     def shapes(self, architecture: Architecture, network: nn.Module) -> dict[str, Shape]:
         """The shape that a network needs of each of its shared tensors."""
         found: dict[str, Shape] = {}
-        for name, layer in self._named(architecture, network):
+        for _, name, layer, _ in self._named(architecture, network):
             found[name] = tuple(map(max, found.get(name, layer.shape), layer.shape))
         return found
 
-    def _named(self, architecture: Architecture, network: nn.Module) -> Iterator[tuple[str, Layer]]:
+    def _named(
+        self, architecture: Architecture, network: nn.Module
+    ) -> Iterator[tuple[str, str, Layer, bool]]:
+        """The name of each parameter, its shared name, the layer that its tensor needs, and whether it has the leading rows."""
         places, used = Places(self.space), dict[str, list[tuple[str, Entries]]]()
         about = f"space {self.space.name!r}: the network {self.space.format(architecture)!r}"
         for own, layer in layers_of(network, about):
@@ -152,7 +168,7 @@ class Layout:
                         f"{self.space.format(architecture)!r} have one shared name, {name!r}; shared_name must tell them apart"
                     )
             used[name].append((own, entries))
-            yield name, needed(layer, entries)
+            yield own, name, needed(layer, entries), not entries or entries[0] is None
 
     def _merged(self, name: str, known: Slot, architecture: Architecture, layer: Layer) -> Layer:
         reason = mismatch(known.layer, layer)
@@ -259,6 +275,31 @@ def _layer(module: nn.Module, leaf: str, parameter: Tensor) -> Layer:
         return Layer(kind, shape)
     group = module.in_channels // module.groups if module.groups > 1 else None
     return Layer(kind, shape, parameter.ndim - 2, group)
+
+
+_STACKED: tuple[tuple[type[nn.Module], int, tuple[str, ...]], ...] = (  # modules, parts, beginnings of names
+    (nn.MultiheadAttention, 3, ("in_proj_",)),
+    (nn.LSTM, 4, ("weight_ih", "weight_hh", "bias_")),
+    (nn.GRU, 3, ("weight_ih", "weight_hh", "bias_")),
+    (nn.LSTMCell, 4, ("weight_", "bias_")),
+    (nn.GRUCell, 3, ("weight_", "bias_")),
+)
+
+
+def rows_of_parts(network: nn.Module) -> dict[str, int]:
+    """The rows of a part of each parameter that stacks several: q, k and v of an attention, gates, groups of a convolution."""
+    found: dict[str, int] = {}
+    for path, module in network.named_modules():
+        prefix = f"{path}." if path else ""
+        for leaf, parameter in module.named_parameters(recurse=False):
+            parts = next(
+                (n for kind, n, names in _STACKED if isinstance(module, kind) and leaf.startswith(names)), 1
+            )
+            if isinstance(module, _ConvNd) and leaf == "weight":
+                parts = module.groups
+            if parts > 1:
+                found[prefix + leaf] = parameter.shape[0] // parts
+    return found
 
 
 def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:

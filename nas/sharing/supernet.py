@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace, can_build, for_task, has_cost
 from nas.core.task_spec import TaskSpec
+from nas.core.text import counted
 from nas.sharing.extremes import Extremes, enlarged, find_extremes, variants
 from nas.sharing.layout import Layout, Places
 from nas.sharing.limited import Draws
 from nas.sharing.weights import Inherited, SharedWeights, allocate
 from nas.spaces.tracing import without_memory
+from nas.training.data.account import NOTICES
 from nas.training.fresh import with_shapes
 
 NETWORKS = 256  # random ones from which the shapes of the tensors follow
@@ -89,11 +92,26 @@ def make_supernet(
     extremes, layout = _layout(space, task, Draws(space, limits), count, rng, complete=not wide)
     if whole is not None and wide:
         layout.widen(whole)
+    _warn_of_cut_parts(layout)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
         shared = allocate(layout, lambda a: build(space, task, a), images)
     return Supernet(space, task, shared, extremes)
+
+
+def _warn_of_cut_parts(layout: Layout) -> None:
+    """Warn, in the first process, of tensors whose slices mix the parts that they stack."""
+    if not layout.cut or (dist.is_available() and dist.is_initialized() and dist.get_rank()):
+        return
+    first, *others = sorted(layout.cut, key=lambda name: ("weight" not in name, name))
+    more = f" (and {counted(len(others), 'other')})" if others else ""
+    NOTICES.warning(
+        "space %r: the parameter %r%s stacks q, k and v of an attention, gates, or groups of a convolution, and their sizes differ between networks: "
+        "networks share its leading rows, so the parts of a small network are mixed with other parts of a large one. Use a separate layer for each part "
+        "(such as linear layers for q, k and v), or a shared_name that has the width (docs/weight-sharing.md)",
+        *(layout.space.name, first, more),
+    )
 
 
 def _layout(

@@ -34,21 +34,21 @@ class SharedWeights(nn.Module):
     def views(self, network: nn.Module, architecture: Architecture, places: Places) -> dict[str, Tensor]:
         """The parts for the parameters of `network` by its own names; gradients flow into the shared tensors.
 
-        They are views, and copies where the space names single entries. Raises `ConfigError` where the network needs a tensor that does not exist, or a larger one.
+        They are views, and copies where the space names single entries. Raises `NotCovered` where the network needs a tensor that does not exist, or a larger one.
         """
         return {own: self._view(own, layer, architecture, places) for own, layer in layers_of(network)}
 
     def _view(self, own: str, layer: Layer, architecture: Architecture, places: Places) -> Tensor:
         name, entries = places.name(architecture, own), places.entries(architecture, own)
         known, wanted = self.layers.get(name), needed(layer, entries)
-        reason = "there is no such tensor" if known is None else mismatch(known, wanted)
+        reason = "there is no tensor" if known is None else mismatch(known, wanted)
         if known is not None and reason is None:
             if all(a >= b for a, b in zip(known.shape, wanted.shape, strict=True)):
                 return part(self.tensors[self.places[name]], layer, entries)
             reason = f"the shared tensor has shape {known.shape}, the network needs {wanted.shape}"
         raise NotCovered(
-            f"network {architecture.genes}: its parameter {own!r} (shared name {name!r}) is not part of the shared weights: {reason}; "
-            "allocate the shared weights from more networks"
+            f"the supernet does not cover the network {places.space.format(architecture)!r}, for its parameter {own!r} (shared name {name!r}): {reason}. "
+            "Train a new one with another seed or without limits (supernet: {seed: 1, limits: []}), or remove such networks from the space"
         )
 
 

@@ -321,7 +321,7 @@ def test_a_shared_name_for_two_parameters_of_one_network_is_refused() -> None:
 def test_a_network_outside_the_tensors_is_refused_with_its_parameter() -> None:
     small = make_supernet(declared().fix(width=4, depth=1), DIGITS, seed=0, networks=8)
     larger = Supernet(declared().for_task(DIGITS), DIGITS, small.shared, small.extremes)
-    with pytest.raises(NotCovered, match="the shared tensor has shape"):
+    with pytest.raises(NotCovered, match="network .depth=.*the shared tensor has shape.*seed: 1"):
         larger.network(supernet("declared").extremes.largest)
 
 
@@ -339,3 +339,48 @@ def test_lazy_layers_and_drawing_without_images_of_one_size_work() -> None:
 def test_a_space_without_networks_is_refused() -> None:
     with pytest.raises(ConfigError, match="no build"):
         make_supernet(nas.Space("none", width=nas.Choice(1, 2)), DIGITS, seed=0)
+
+
+class Sequence(nn.Module):
+    """A classifier of the rows of an image."""
+
+    def __init__(self, layer: Callable[[int], nn.Module], width: int) -> None:
+        super().__init__()
+        self.enter, self.layer, self.end = nn.Linear(8, width), layer(width), nn.Linear(width, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(self.enter(x.squeeze(1)))
+        return self.end((y[0] if isinstance(y, tuple) else y).mean(1))
+
+
+def grouped(width: int) -> nn.Module:
+    layers = nn.Conv2d(1, 8, 1), nn.Conv2d(8, width, 1, groups=2)
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+
+
+CUT: dict[str, tuple[Callable[[int], nn.Module], str | None]] = {
+    "attention": (lambda w: Sequence(lambda w: nn.TransformerEncoderLayer(w, 2, 8, batch_first=True), w), "layer.self_attn.in_proj_weight"),
+    "lstm": (lambda w: Sequence(lambda w: nn.LSTM(w, w, batch_first=True), w), "layer.weight_hh_l0"),
+    "gru": (lambda w: Sequence(lambda w: nn.GRU(w, w, batch_first=True), w), "layer.weight_hh_l0"),
+    "groups": (grouped, "1.weight"),
+    "one gate": (lambda w: Sequence(lambda w: nn.RNN(w, w, batch_first=True), w), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_parts_of_a_parameter_that_slices_mix_are_named_once(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make, name = CUT[kind]
+    make_supernet(built(lambda c: make(c.width), width=nas.Choice(4, 8)), DIGITS, seed=0, networks=4)
+    said = [record.getMessage() for record in caplog.records if "leading rows" in record.getMessage()]
+    assert len(said) == (name is not None)
+    if name is not None:
+        assert repr(name) in said[0] and "shared_name" in said[0]
+
+
+def test_parts_of_one_size_are_shared_whole(caplog: pytest.LogCaptureFixture) -> None:
+    make, _ = CUT["attention"]
+    space = built(lambda c: make(8), width=nas.Choice(4, 8))
+    make_supernet(space, DIGITS, seed=0, networks=4)
+    assert not caplog.records
