@@ -38,11 +38,11 @@ from nas.training.evaluator import (
     HasCheck,
     TrainingEvaluator,
     available_device,
-    device_of,
     reproducible,
     with_further,
 )
 from nas.training.feed import Prepared, prepare
+from nas.training.from_config import data_source
 from nas.training.recipe import Recipe
 from nas.training.task import Classification
 
@@ -58,8 +58,8 @@ class SharedEvaluator:
     and put back.
 
     A trial with a budget above 0 is trained for this number of epochs, as `final` says and by the recipe; others inherit their weights, whatever their
-    seed. In a search, `final` and `trust` decide which candidates are trained (`nas.sharing.own_trainings`); with `final` None none is.
-    With `weights_dir` the weights of own trainings are kept there. Raises `ConfigError` for a space without networks.
+    seed. `data` is a `DataSource`, the name of a data set, or a path. In a search, `final` and `trust` decide which candidates are trained (`nas.sharing.own_trainings`); with `final` None none is.
+    With `weights_dir` the weights of own trainings are kept there. Raises `ConfigError` for a space without networks, or another setting of the wrong kind.
     """
 
     space: SearchSpace
@@ -83,6 +83,10 @@ class SharedEvaluator:
             raise ConfigError(
                 f"SharedEvaluator: supernet: expected SupernetSettings or a folder, got {own!r:.200}"
             )
+        given_recipe: object = self.recipe
+        if not isinstance(given_recipe, Recipe):
+            raise ConfigError(f"SharedEvaluator: recipe: expected a Recipe, got {given_recipe!r:.200}")
+        object.__setattr__(self, "data", data_source(self.data))
         if not can_build(self.space):
             raise ConfigError(f"space {self.space.name!r} builds no networks: there are no weights to share")
         for name, kind in (("final", FinalSettings), ("trust", TrustSettings)):
@@ -295,6 +299,10 @@ class SharedEvaluator:
         """The trained supernet, read once per process."""
         file = self.folder / WEIGHTS
         key = (str(file), file.stat().st_mtime_ns if file.is_file() else 0, id(self.space))
+        if not file.is_file() and isinstance(self.supernet, SupernetSettings):
+            raise ConfigError(
+                f"SharedEvaluator: its supernet is not trained ({self.folder}); call prepare() of the evaluator first"
+            )
         if key not in _LOADED:
             loaded = load_supernet(self.folder, self.space, task=self._prepared().spec(), data=self.data)
             loaded.shared.to(device)
@@ -303,7 +311,7 @@ class SharedEvaluator:
         return _LOADED[key][1]
 
     def _device(self) -> torch.device:
-        return device_of(self.device)
+        return available_device(self.device)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def shared(
             raise ConfigError(
                 f"evaluator shared: supernet: expected a folder or a mapping such as {{epochs: 50}}, got {supernet!r:.200}"
             )
-        own = make("evaluator shared:", SupernetSettings, supernet or {}, "supernet")
+        own = _supernet(supernet or {}, "shared")
     return SharedEvaluator(
         space,
         trainer.data,
@@ -66,6 +66,15 @@ def shared(
         _settings(TrustSettings, trust, "trust"),
         described_by=described_by,
     )
+
+
+def _supernet(given: Mapping[str, Any], evaluator: str) -> SupernetSettings:
+    if "name" in given:  # `--set evaluator.supernet.epochs=9` where the config has a folder
+        raise ConfigError(
+            f"evaluator {evaluator}: supernet: the folder {given['name']!r:.200} of a trained supernet takes no settings; remove the folder or the settings"
+        )
+    made: SupernetSettings = make(f"evaluator {evaluator}:", SupernetSettings, given, "supernet")
+    return made
 
 
 def _settings(kind: type[T], given: Any, name: str) -> T | None:
@@ -122,7 +131,7 @@ def described(space: Mapping[str, Any], evaluator: Mapping[str, Any], base: Path
         made,
         trainer.data,
         trainer.recipe,
-        make(f"evaluator {name}:", SupernetSettings, own, "supernet"),
+        _supernet(own, name),
         trainer.threads,
         trainer.device,
         {"space": dict(space), "evaluator": dict(evaluator)},

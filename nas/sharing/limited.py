@@ -11,6 +11,7 @@ from nas.core.errors import ConfigError
 from nas.core.objectives import Limit
 from nas.core.records import Architecture
 from nas.core.space import HasVariation, SearchSpace, has_cost
+from nas.core.text import exact
 from nas.sharing.extremes import sampler, with_gene
 
 COSTS = ("params", "madds")
@@ -78,8 +79,12 @@ class Draws:
                 return here
         if away == 0.0:
             return here
+        costs = self.space.cost(here)  # type: ignore[attr-defined]
+        names = dict.fromkeys(limit.objective for limit in map(Limit.parse, self.limits))
+        nearest = ", ".join(f"{name} {exact(float(costs[name]))}" for name in names)
         raise ConfigError(
-            f"supernet: no network of space {self.space.name!r} within {', '.join(self.limits)} was found; loosen the limits"
+            f"supernet: no network of space {self.space.name!r} within {', '.join(self.limits)} was found; the nearest, "
+            f"{self.space.format(here)!r}, has {nearest}; loosen the limits"
         )
 
     def mutated(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.core.records import Architecture, FloatArray, Result
 from nas.core.rungs import Observed
+from nas.core.text import counted
 from nas.pareto.indicators import pareto_ranks
 from nas.pareto.subset import spread_subset
 from nas.sharing.agreement import Agreement, Measured, agreement
@@ -207,7 +208,7 @@ class OwnTrainings:
 
     def _text(self, found: Agreement, loss: Agreement, decision: str) -> str:
         return decision and (
-            f"inherited errors of {found.networks} networks against own trainings of {self.epochs} epochs: tau {found.tau}, given the costs "
+            f"inherited errors of {found.networks} networks against own trainings of {counted(self.epochs, 'epoch')}: tau {found.tau}, given the costs "
             f"{found.partial}; losses: tau {loss.tau}, given the costs {loss.partial}; bias of the error {found.bias.value:+.1f} points. {decision}"
         )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from nas.core.errors import ConfigError, DataError
-from nas.core.files import absolute, make_folder
+from nas.core.files import absolute, check_replaceable, make_folder
 from nas.core.json_text import read_json
 from nas.core.owned import open_folder
 from nas.core.records import Architecture
@@ -34,6 +37,12 @@ _OFF: dict[str, Any] = {
     "smallest": False,
     "limits": [],
 }  # settings that are recorded where they have an effect
+
+_REPEAT = f"and repeat the training of the supernet, which continues from {CHECKPOINT}"
+_OF_SUPERNET = {  # parts of the recipe that differ from those of a candidate
+    "lr": "supernet: {lr: ...}, or three times the recipe's",
+    "epochs": "supernet: {epochs: ...}, or ten times the recipe's",
+}
 
 Identity = dict[str, Any]  # plain values
 
@@ -84,12 +93,26 @@ class Store:
         _check_same(self.folder, {**_OFF, **read_about(self.folder)}, {**_OFF, **about})
         return weights.read(self.folder / CHECKPOINT)
 
+    def check(self) -> None:
+        """Check that a training can write here; change nothing. Raises `ConfigError`, and `ForeignFileError` for a file of others."""
+        there = self.folder
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        with _writing(self.folder):
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "a file, not a folder", str(there))
+            if there == self.folder:
+                self._files.check([ABOUT, LOG, CHECKPOINT, WEIGHTS])
+            else:
+                check_replaceable(there / self.folder.relative_to(there).parts[0])
+
     def begin(self, about: Identity, config: Mapping[str, Any] | None = None) -> None:
-        """Write what the supernet belongs to. `config` is kept, and not compared."""
-        self._files.check([ABOUT, LOG, CHECKPOINT, WEIGHTS])
-        make_folder(self.folder)
+        """Write what the supernet belongs to. `config` is kept, and not compared. Raises as `check`."""
+        self.check()
         kept = about if config is None else {**about, "config": dict(config)}
-        self._files.write_text(ABOUT, json.dumps(kept, indent=2) + "\n")
+        with _writing(self.folder):
+            make_folder(self.folder)
+            self._files.write_text(ABOUT, json.dumps(kept, indent=2) + "\n")
 
     @property
     def finished(self) -> bool:
@@ -98,27 +121,37 @@ class Store:
 
     def checkpoint(self, state: dict[str, Any], log: list[dict[str, float]]) -> None:
         """Write the state after an epoch, and the log."""
-        self._files.claim(CHECKPOINT)
-        weights.save(self.folder / CHECKPOINT, state)
-        self._files.write_text(LOG, log_table(log))
+        with _writing(self.folder):
+            self._files.claim(CHECKPOINT)
+            weights.save(self.folder / CHECKPOINT, state)
+            self._files.write_text(LOG, log_table(log))
 
     def finish(self, supernet: Supernet) -> None:
         """Write the trained weights."""
         layers = [[name, *dataclasses.astuple(layer)] for name, layer in supernet.shared.layers.items()]
         ends = supernet.extremes
-        self._files.claim(WEIGHTS)
-        weights.save(
-            self.folder / WEIGHTS,
-            {
-                "weights": supernet.shared.state_dict(),
-                "layers": layers,
-                "largest": list(ends.largest.genes),
-                "smallest": list(ends.smallest.genes),
-                "sizes": [
-                    list(size_of(supernet.space, supernet.task, a)) for a in (ends.largest, ends.smallest)
-                ],
-            },
-        )
+        state = {
+            "weights": supernet.shared.state_dict(),
+            "layers": layers,
+            "largest": list(ends.largest.genes),
+            "smallest": list(ends.smallest.genes),
+            "sizes": [list(size_of(supernet.space, supernet.task, a)) for a in (ends.largest, ends.smallest)],
+        }
+        with _writing(self.folder):
+            self._files.claim(WEIGHTS)
+            weights.save(self.folder / WEIGHTS, state)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise `ConfigError` with the folder of the supernet where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise ConfigError(
+            f"supernet: {folder} cannot be written ({where}: {error.strerror}); allow writing (chmod u+w), or choose another folder"
+        ) from None
 
 
 def read_about(folder: Path) -> Identity:
@@ -158,18 +191,17 @@ def load_supernet(
     try:
         state = weights.read(folder / WEIGHTS)
     except DataError as error:
-        said = str(error).replace("delete the file to train again", "train the supernet again")
+        said = str(error).replace("to train again", _REPEAT)
         raise DataError(said) from None
+    trained = _task(folder, about)
     try:
-        trained = TaskSpec.from_json(about["task"])
-        assert trained is not None
         supernet = _restored(for_task(space, trained), trained, state)
         recorded = [list(size) for size in state["sizes"]]
     except ConfigError:
         raise
     except Exception as error:
         what = one_line(f"{type(error).__name__}: {error}", 200)
-        raise DataError(f"{folder / WEIGHTS}: damaged ({what})") from None
+        raise DataError(f"{folder / WEIGHTS}: damaged ({what}); delete the file {_REPEAT}") from None
     sizes = [list(size_of(supernet.space, trained, a)) for a in _ends(supernet.extremes)]
     reason = (
         f"its largest and smallest network have {recorded} parameters and multiply-adds there, here {sizes}"
@@ -183,6 +215,20 @@ def load_supernet(
     raise ConfigError(
         f"{folder} holds a supernet of another version of space {space.name!r}: {reason}; train a new one"
     )
+
+
+def _task(folder: Path, about: Identity) -> TaskSpec:
+    """The task in the record of a supernet. Raises `DataError` where it is damaged."""
+    try:
+        task = TaskSpec.from_json(about["task"])
+        if task is None:
+            raise ValueError("expected channels, classes and image size")
+    except Exception as error:
+        what = one_line(f"{type(error).__name__}: {error}", 200)
+        raise DataError(
+            f"{folder / ABOUT}: 'task' is damaged ({what}); train the supernet in another folder"
+        ) from None
+    return task
 
 
 def _ends(extremes: Extremes) -> tuple[Architecture, Architecture]:
@@ -217,11 +263,16 @@ def _named(key: str) -> str:
     return {
         "cardinalities": "another version of the space: options a gene",
         "task": "other images or classes:",
+        "data": "other data:",
+        "limits": "other limits:",
+        "random": "another number of random networks:",
     }.get(key, f"another {key}:")
 
 
 def _shown(key: str, found: Any, asked: Any) -> str:
     if isinstance(found, dict) and isinstance(asked, dict):
         differing = [k for k in asked if found.get(k) != asked[k]]
-        return ", ".join(f"{k} {found.get(k)!r} there, {asked[k]!r} here" for k in differing)
+        own = [f"{k}: {said}" for k, said in _OF_SUPERNET.items() if key == "recipe" and k in differing]
+        shown = ", ".join(f"{k} {found.get(k)!r} there, {asked[k]!r} here" for k in differing)
+        return shown + (f" (of the supernet's training, {'; '.join(own)})" if own else "")
     return f"{found!r:.200} there, {asked!r:.200} here"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.files import absolute
@@ -23,7 +22,7 @@ from nas.sharing.store import Store, folder_name, identity, load_supernet
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
 from nas.training.data.account import announce
-from nas.training.evaluator import HasResolution, reproducible
+from nas.training.evaluator import HasResolution, available_device, reproducible
 from nas.training.feed import Prepared, prepare
 from nas.training.full import Process, processes
 from nas.training.loop import Score, Training, judge, precision, stream
@@ -63,6 +62,7 @@ def train_supernet(
     recipe or seed; `DataError` for unreadable data or files; `TrainingDiverged`.
     """
     settings = settings or SupernetSettings()
+    available_device(device)
     store = Store(absolute(folder))
     with processes(distributed, device) as process, reproducible(threads, process.device):
         return _train(space, data, settings.recipe(recipe), store, settings, process, on_epoch, config)
@@ -72,9 +72,8 @@ def default_folder(
     space: SearchSpace, data: Any, recipe: Recipe, settings: SupernetSettings, device: str | None
 ) -> Path:
     """The folder of a supernet whose user names none: `runs/supernets/KEY`, by space, data, recipe and seed."""
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     trained = settings.recipe(recipe)
-    task = prepare(data, trained, where, None).spec()
+    task = prepare(data, trained, available_device(device), None).spec()
     about = identity(space, data, trained, task, settings)
     return Path("runs") / "supernets" / folder_name(about)
 
@@ -100,12 +99,12 @@ def _train(
     about = identity(space, data, recipe, prepared.spec(), settings)
     state = store.earlier(about)
     process.wait()
-    if state is None and process.first:
-        store.begin(about, config)
     if state is not None and store.finished:
         finished = load_supernet(store.folder, space, task=prepared.spec(), data=data)
         finished.shared.to(device)
         return finished
+    if process.first:
+        store.check()
     supernet = make_supernet(space, prepared.spec(), stream(seed, 0), limits=limits)
     supernet.shared.to(device)
     draw = EvenDraw(supernet, seed, limits)
@@ -114,10 +113,11 @@ def _train(
     if state is not None:
         training.load_state_dict(state)
         log = [dict(row) for row in state["log"]]
+    if state is None and process.first:  # not before: a refused supernet leaves nothing
+        store.begin(about, config)
     every = max(1, recipe.epochs // _REPORTS)
     while training.done < recipe.epochs:
-        row = _epoch(training, prepared)
-        _check(row, prepared.num_classes, recipe.lr)
+        row = _epoch(training, prepared, settings)
         if not process.first:
             continue
         if len(prepared.validation) and (training.done % every == 0 or training.done == recipe.epochs):
@@ -152,10 +152,17 @@ def _training(
     return training
 
 
-def _epoch(training: Training, prepared: Prepared) -> Row:
-    """Train for an epoch; its row in the log."""
+def _epoch(training: Training, prepared: Prepared, settings: SupernetSettings) -> Row:
+    """Train for an epoch; its row in the log. Raises `TrainingDiverged`, also for a loss far above that of guessing."""
     start, cpu = time.perf_counter(), time.process_time()
-    loss = training.epoch(prepared.train)
+    rate, guessing = training.recipe.lr, math.log(max(2, prepared.num_classes))
+    try:
+        loss = training.epoch(prepared.train)
+    except TrainingDiverged as error:
+        raise _diverged(str(error).partition(";")[0], rate, settings) from None
+    if loss > _DIVERGED * guessing:
+        said = f"the mean training loss in epoch {training.done} was {loss:.4g}, that of guessing is {guessing:.3g}"
+        raise _diverged(said, rate, settings)
     return {
         "epoch": training.done,
         "lr": training.optimiser.param_groups[0]["lr"],
@@ -165,14 +172,11 @@ def _epoch(training: Training, prepared: Prepared) -> Row:
     }
 
 
-def _check(row: Row, num_classes: int, rate: float) -> None:
-    """Raises `TrainingDiverged` for an epoch whose loss is far above that of guessing."""
-    guessing = math.log(max(2, num_classes))
-    if row["train_loss"] > _DIVERGED * guessing:
-        raise TrainingDiverged(
-            f"the supernet's mean training loss in epoch {row['epoch']:g} was {row['train_loss']:.4g}, that of guessing is {guessing:.3g}: "
-            f"the training diverges (learning rate {rate:.3g}); lower supernet: {{lr: ...}}"
-        )
+def _diverged(reason: str, rate: float, settings: SupernetSettings) -> TrainingDiverged:
+    source = "three times the recipe's" if settings.lr is None else "that of supernet: {lr: ...}"
+    return TrainingDiverged(
+        f"the training of the supernet diverges: {reason}. Its highest learning rate, {rate:.3g}, is {source}: set a lower one with supernet: {{lr: ...}}, or warm up for longer"
+    )
 
 
 def _judged(training: Training) -> SharedWeights:

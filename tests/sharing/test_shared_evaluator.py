@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from commands import Done, nas_in
 
 import nas
@@ -110,6 +111,33 @@ def test_settings_of_another_kind_are_named(name: str) -> None:
         SharedEvaluator(NASBench201(), **{name: {"epochs": 2}})  # type: ignore[arg-type]
 
 
+def test_data_have_a_name_or_a_source_and_the_recipe_is_a_recipe() -> None:
+    wrong: Any = {"epochs": 1}
+    assert SharedEvaluator(declared(), "digits").data == SharedEvaluator(declared()).data
+    with pytest.raises(ConfigError, match="data: expected"):
+        SharedEvaluator(declared(), 5)
+    with pytest.raises(ConfigError, match="recipe: expected a Recipe"):
+        SharedEvaluator(declared(), recipe=wrong)
+
+
+def test_a_call_before_the_training_names_prepare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"not trained .*call prepare\(\)"):
+        SharedEvaluator(declared(), recipe=RECIPE)(Trial(0, declared().parse(NETWORK), 0, None))
+
+
+def test_settings_beside_the_folder_of_a_supernet_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"the folder 'runs/s' of a trained supernet takes no settings"):
+        shared(space=declared(), supernet={"name": "runs/s", "epochs": 0})
+
+
+def test_a_missing_gpu_is_named_as_by_a_training() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ConfigError, match="'cuda' is not available: PyTorch finds no GPU"):
+        shared(space=declared(), device="cuda").task_spec()  # type: ignore[attr-defined]
+
+
 def test_an_unknown_setting_of_the_supernet_is_named_with_its_place() -> None:
     with pytest.raises(ConfigError, match="evaluator shared: supernet: no setting 'epoch'"):
         shared(space=NASBench201(), supernet={"epoch": 3})
@@ -125,7 +153,7 @@ def test_candidates_are_trained_too_and_keep_their_weights(
     trained = ["--set", "evaluator.final={epochs: 1}", "--set", "evaluator.trust={threshold: -1}"]
     done = run("search", "my.yaml", "--csv", "--budget", "32", *trained)
     assert done.code == 0, done.err
-    assert "inherited errors of 8 networks against own trainings of 1 epochs" in " ".join(caplog.messages)
+    assert "inherited errors of 8 networks against own trainings of 1 epoch:" in " ".join(caplog.messages)
     rows = pd.read_csv(tmp_path / "runs" / "mine" / "history.csv", dtype={"architecture": str})
     own = rows[rows["budget"] == 1]
     assert len(own) == 16

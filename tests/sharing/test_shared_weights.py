@@ -321,7 +321,7 @@ def test_a_shared_name_for_two_parameters_of_one_network_is_refused() -> None:
 def test_a_network_outside_the_tensors_is_refused_with_its_parameter() -> None:
     small = make_supernet(declared().fix(width=4, depth=1), DIGITS, seed=0, networks=8)
     larger = Supernet(declared().for_task(DIGITS), DIGITS, small.shared, small.extremes)
-    with pytest.raises(NotCovered, match="network .depth=.*the shared tensor has shape.*seed: 1"):
+    with pytest.raises(NotCovered, match=r"network .depth=.*the shared tensor has shape.*seed: 1"):
         larger.network(supernet("declared").extremes.largest)
 
 
@@ -376,7 +376,8 @@ def test_parts_of_a_parameter_that_slices_mix_are_named_once(
     said = [record.getMessage() for record in caplog.records if "leading rows" in record.getMessage()]
     assert len(said) == (name is not None)
     if name is not None:
-        assert repr(name) in said[0] and "shared_name" in said[0]
+        assert repr(name) in said[0]
+        assert "shared_name" in said[0]
 
 
 def test_parts_of_one_size_are_shared_whole(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import nas
 from nas.core.errors import ConfigError, DataError, TrainingDiverged
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
-from nas.sharing import SupernetSettings, inherited_score, load_supernet, train_supernet
+from nas.sharing import Supernet, SupernetSettings, inherited_score, load_supernet, train_supernet
 from nas.sharing.distillation import Distillation, EvenDraw
 from nas.sharing.store import folder_name, identity
 from nas.sharing.supernet import make_supernet, size_of
@@ -24,7 +26,7 @@ from nas.training import Recipe
 from nas.training.data import Digits
 from nas.training.feed import prepare
 from search_spaces.nasbench201 import NASBench201
-from tests.shared.sharing_parts import DIGITS, declared, linear
+from tests.shared.sharing_parts import DIGITS, built, declared, linear
 from tests.shared.sharing_parts import few_networks as few_networks
 
 pytestmark = pytest.mark.usefixtures("few_networks")
@@ -60,10 +62,12 @@ def test_a_killed_training_continues_to_identical_weights(tmp_path: Path, traine
     seen: list[float] = []
     again = train(tmp_path / "s", on_epoch=lambda row: seen.append(row["epoch"]))
     assert seen == [2, 3]
-    whole = load_supernet(trained, declared())
-    for first, second in zip(again.shared.tensors, whole.shared.tensors, strict=True):
-        assert torch.equal(first, second)
+    assert _same_weights(again, load_supernet(trained, declared()))
     assert _errors(tmp_path / "s") == _errors(trained)
+
+
+def _same_weights(one: Supernet, other: Supernet) -> bool:
+    return all(map(torch.equal, one.shared.tensors, other.shared.tensors))
 
 
 def _errors(folder: Path) -> list[str]:
@@ -107,7 +111,7 @@ def test_a_finished_supernet_is_read_and_gives_the_same_scores(trained: Path) ->
 def test_a_supernet_of_something_else_is_refused(trained: Path) -> None:
     with pytest.raises(ConfigError, match="another space: 'shared-stages' there"):
         load_supernet(trained, nas.Space("other", width=nas.Choice(1, 2)))
-    with pytest.raises(ConfigError, match=r"another data: .*split_seed=1"):
+    with pytest.raises(ConfigError, match=r"other data: .*split_seed=1"):
         load_supernet(trained, declared(), data=Digits(split_seed=1))
     with pytest.raises(ConfigError, match="num_classes 10 there, 100 here"):
         load_supernet(trained, declared(), task=replace(DIGITS, num_classes=100))
@@ -150,7 +154,10 @@ def test_damaged_files_are_refused(tmp_path: Path, trained: Path) -> None:
     for name in ("supernet.json", "supernet.pt"):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     (tmp_path / "supernet.pt").write_bytes(b"damaged")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(
+        DataError,
+        match=r"cannot be read.*delete the file and repeat the training.*continues from checkpoint\.pt",
+    ):
         load_supernet(tmp_path, declared())
     state = torch.load(trained / "supernet.pt", weights_only=True)
     for change in ({"sizes": 5}, {"sizes": [1, 2]}, {"largest": ["a"]}, {"weights": {}}):
@@ -162,6 +169,11 @@ def test_damaged_files_are_refused(tmp_path: Path, trained: Path) -> None:
     torch.save(state | {"weights": state["weights"] | {name: tensor * math.nan}}, tmp_path / "supernet.pt")
     with pytest.raises(DataError, match="not finite numbers"):
         load_supernet(tmp_path, declared())
+    about = json.loads((tmp_path / "supernet.json").read_text())
+    for task in ("x", None, {**about["task"], "num_classes": 0}):
+        (tmp_path / "supernet.json").write_text(json.dumps({**about, "task": task}))
+        with pytest.raises(DataError, match=r"supernet\.json: 'task' is damaged"):
+            load_supernet(tmp_path, declared())
     (tmp_path / "supernet.json").write_text("[" * 100_000)
     with pytest.raises(DataError, match="nested too deeply"):
         load_supernet(tmp_path, declared())
@@ -170,13 +182,68 @@ def test_damaged_files_are_refused(tmp_path: Path, trained: Path) -> None:
         load_supernet(tmp_path, declared())
 
 
+def test_damaged_weights_are_made_again_from_the_checkpoint(tmp_path: Path, trained: Path) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "s"))
+    (folder / "supernet.pt").unlink()
+    seen: list[float] = []
+    again = train(folder, on_epoch=lambda row: seen.append(row["epoch"]))
+    assert not seen
+    assert _same_weights(again, load_supernet(trained, declared()))
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_training(tmp_path: Path) -> None:
+    closed, file = tmp_path / "closed", tmp_path / "file.yaml"
+    closed.mkdir()
+    closed.chmod(0o555)
+    file.write_text("mine")
+    for folder in (closed, closed / "inner" / "s", file, file / "s"):
+        with pytest.raises(ConfigError, match=f"supernet: {folder} cannot be written .*another folder"):
+            train(folder)
+    assert not any(closed.iterdir())
+    assert file.read_text() == "mine"
+
+
+def test_a_missing_gpu_is_named(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ConfigError, match="'cuda' is not available: PyTorch finds no GPU"):
+        train(tmp_path, device="cuda")
+
+
+def test_a_refused_supernet_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    settings = SupernetSettings(epochs=1, limits=("params <= 10",))
+    with pytest.raises(
+        ConfigError,
+        match=r"no network .* within params <= 10 was found; the nearest, 'depth=1/width=4.*', has params \d+; loosen",
+    ):
+        train_supernet(declared(), Digits(), RECIPE, folder, settings=settings)
+    odd = built(
+        lambda c: nn.Sequential(nn.Conv2d(1, 4, c.k), nn.Flatten(), nn.LazyLinear(10)), k=nas.Choice(2, 3)
+    )
+    with pytest.raises(ConfigError, match="no common centre"):
+        train(folder, space=odd)
+    assert not folder.exists()
+
+
+def test_rates_and_epochs_of_another_recipe_are_named_as_those_of_the_supernet(trained: Path) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"lr 0\.3 there, 0\.6 here \(of the supernet's training, lr: supernet: \{lr: \.\.\.\}, or three times",
+    ):
+        train(trained, recipe=replace(RECIPE, lr=0.2))
+
+
 def test_divergence_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDiverged, match=r"training loss became nan.*lower the rate"):
+    with pytest.raises(
+        TrainingDiverged,
+        match=r"supernet diverges: the training loss became nan.*rate, 3e\+30, is three times the recipe's.*supernet: \{lr",
+    ):
         train(tmp_path, recipe=replace(RECIPE, lr=1e30, warmup_epochs=0.0, clip=1e30))
 
 
 def test_a_finite_loss_far_above_that_of_guessing_is_divergence_too(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDiverged, match=r"loss in epoch 1 was .*guessing.*lower supernet: \{lr"):
+    with pytest.raises(TrainingDiverged, match=r"loss in epoch 1 was .*guessing.*3e\+05.*supernet: \{lr"):
         train(tmp_path, recipe=replace(RECIPE, lr=1e5, warmup_epochs=0.0))
     assert not (tmp_path / "checkpoint.pt").exists()
 
