@@ -70,8 +70,8 @@ _REMEDY = (
 class Layer:
     """A parameter in a network: its shape, and the layer that owns it.
 
-    `kernel` is the number of trailing dimensions that are a convolution's kernel; `group` the input channels of a group
-    in a grouped convolution (1: depthwise), else None.
+    `kernel` is the number of trailing dimensions that are a convolution's kernel; `group` the channels of a group in
+    the second dimension of a grouped convolution (inputs, or outputs of a transposed one; 1: depthwise), else None.
     """
 
     kind: str  # such as "Conv2d.weight"
@@ -192,7 +192,7 @@ def mismatch(first: Layer, second: Layer) -> str | None:
         return f"shapes {one} and {two} differ in rank"
     group = first.group if second.group is None else second.group
     if group is not None and (one[1] != group or two[1] != group or first.group not in (None, group)):
-        return f"convolutions with {one[1]} and {two[1]} input channels a group, at least one of them grouped"
+        return f"weights of shapes {one} and {two} of convolutions, at least one of them grouped, have {one[1]} and {two[1]} channels a group"
     kernels = zip(one[len(one) - first.kernel :], two[len(two) - second.kernel :], strict=True)
     if any((a - b) % 2 for a, b in kernels):
         return f"kernels of shapes {one} and {two} have no common centre: one side is even, the other odd"
@@ -255,7 +255,10 @@ def put(tensor: Tensor, inner: Layer, entries: Entries, values: Tensor) -> None:
 
 
 def layers_of(network: nn.Module, about: str = "the network") -> Iterator[tuple[str, Layer]]:
-    """Every parameter of a network by its name. Raises `ConfigError`, beginning with `about`, for a parameter that it holds twice."""
+    """Every parameter of a network by its name.
+
+    Raises `ConfigError`, beginning with `about`, for a parameter that it holds twice, or one of another type than float32.
+    """
     seen: dict[int, str] = {}
     for path, module in network.named_modules(remove_duplicate=False):
         for leaf, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
@@ -266,6 +269,10 @@ def layers_of(network: nn.Module, about: str = "the network") -> Iterator[tuple[
                     "every module once; build a separate module for each use"
                 )
             seen[id(parameter)] = name
+            if parameter.dtype != torch.float32:
+                raise ConfigError(
+                    f"{about} has the parameter {name!r} of type {parameter.dtype}: weight sharing needs torch.float32"
+                )
             yield name, _layer(module, leaf, parameter)
 
 
@@ -273,8 +280,7 @@ def _layer(module: nn.Module, leaf: str, parameter: Tensor) -> Layer:
     kind, shape = f"{type(module).__name__}.{leaf}", tuple(parameter.shape)
     if not isinstance(module, _ConvNd) or parameter.ndim < 3:
         return Layer(kind, shape)
-    group = module.in_channels // module.groups if module.groups > 1 else None
-    return Layer(kind, shape, parameter.ndim - 2, group)
+    return Layer(kind, shape, parameter.ndim - 2, shape[1] if module.groups > 1 else None)
 
 
 _STACKED: tuple[tuple[type[nn.Module], int, tuple[str, ...]], ...] = (  # modules, parts, beginnings of names
@@ -306,13 +312,20 @@ def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
     """Run a network in training mode on `images`; its own tensors on their device.
 
     Raises `ConfigError`, beginning with `about`, where a module with parameters or buffers runs twice, where a buffer of a
-    layer other than batch norm changes (its state would be that of another network), or where the pass fails.
+    layer other than batch norm changes (its state would be that of another network), where the pass fails, or where a module has no
+    memory, since it is one of another network, built to find its shapes.
     """
     modules = {
         path: m
         for path, m in network.named_modules()
         if [*m.parameters(recurse=False), *m.buffers(recurse=False)]
     }
+    for path, module in modules.items():
+        if any(t.is_meta for t in (*module.parameters(recurse=False), *module.buffers(recurse=False))):
+            raise ConfigError(
+                f"{about} has a module of an earlier network, {path or 'itself'!r} ({type(module).__name__}): let build make "
+                "new modules in each call"
+            )
     runs = dict.fromkeys(modules, 0)
     before = {p: [(b, b._version) for b in m.buffers(recurse=False)] for p, m in modules.items()}
     hooks = [m.register_forward_pre_hook(_counting(runs, path)) for path, m in modules.items()]

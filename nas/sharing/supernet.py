@@ -105,12 +105,13 @@ def _warn_of_cut_parts(layout: Layout) -> None:
     if not layout.cut or (dist.is_available() and dist.is_initialized() and dist.get_rank()):
         return
     first, *others = sorted(layout.cut, key=lambda name: ("weight" not in name, name))
-    more = f" (and {counted(len(others), 'other')})" if others else ""
+    kind = layout.slots[first].layer.kind.partition(".")[0]
+    more = f", and {counted(len(others), 'other')}" if others else ""
     NOTICES.warning(
-        "space %r: the parameter %r%s stacks q, k and v of an attention, gates, or groups of a convolution, and their sizes differ between networks: "
-        "networks share its leading rows, so the parts of a small network are mixed with other parts of a large one. Use a separate layer for each part "
-        "(such as linear layers for q, k and v), or a shared_name that has the width (docs/weight-sharing.md)",
-        *(layout.space.name, first, more),
+        "space %r: the rows of the parameter %r (%s%s) are several parts (q, k and v of an attention, gates, or groups of a convolution), of other sizes in "
+        "other networks. Networks share the leading rows, so a part of a small network is mixed with other parts of a large one. Use a separate layer for each "
+        "part (linear layers for q, k and v), or a shared_name that has the width (docs/weight-sharing.md)",
+        *(layout.space.name, first, kind, more),
     )
 
 

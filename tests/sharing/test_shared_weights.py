@@ -277,13 +277,32 @@ def spectral(c: Any) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.utils.parametrizations.spectral_norm(nn.Linear(64, 10)))
 
 
+class Double(nn.Module):
+    """A classifier in double precision."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear, self.end = nn.Linear(64, width).double(), nn.Linear(width, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.end(self.linear(x.flatten(1).double()).float())
+
+
+@cache
+def reused(width: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Linear(width, 10))
+
+
 REFUSED = {
     "used twice": (built(lambda c: Twice(c.width), width=nas.Choice(4, 8)), r"runs its module 'mix' \(Conv2d\) 2 times"),
     "held twice": (built(lambda c: registered_twice(c.width), width=nas.Choice(4, 8)), "uses the parameter '1.weight' a second time as '2.weight'"),
     "kinds": (built(lambda c: other_kinds(c.operation), operation=nas.Choice(0, 1)), r"'operation=[01]' and 'operation=[01]' cannot share .*ConvTranspose2d.*shared_name"),
     "rank": (built(lambda c: Scaled(c.rank), rank=nas.Choice(1, 2)), r"the networks 'rank=[12]' and 'rank=[12]' cannot share the parameter 'scale': .*differ in rank"),
     "centre": (built(lambda c: nn.Sequential(nn.Conv2d(1, 4, c.kernel), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)), kernel=nas.Choice(2, 3)), "one side is even, the other odd"),
-    "groups": (built(lambda c: nn.Sequential(nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 1, groups=c.groups), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)), groups=nas.Choice(1, 2, 4)), "input channels a group"),
+    "groups": (built(lambda c: nn.Sequential(nn.Conv2d(1, 4, 1), nn.Conv2d(4, 4, 1, groups=c.groups), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10)), groups=nas.Choice(1, 2, 4)), "channels a group"),
+    "transposed groups": (built(lambda c: nn.Sequential(nn.Conv2d(1, c.width, 1), nn.ConvTranspose2d(c.width, 2 * c.width, 3, groups=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(10)), width=nas.Choice(4, 8)), r"\(8, 8, 3, 3\) and \(4, 4, 3, 3\) of convolutions, at least one of them grouped, have 8 and 4 channels a group"),
+    "float64": (built(lambda c: Double(c.width), width=nas.Choice(4, 8)), r"the parameter 'linear.weight' of type torch\.float64: weight sharing needs torch\.float32"),
+    "reused": (built(lambda c: reused(c.width), width=nas.Choice(4, 8)), r"has a module of an earlier network, '1' \(Linear\): let build make new modules"),
     "instance norm": (built(normalised(lambda: nn.InstanceNorm2d(4, track_running_stats=True)), width=nas.Choice(4)), r"a layer with a state, '1' \(InstanceNorm2d\)"),
     "spectral norm": (built(spectral, width=nas.Choice(4)), "a layer with a state"),
 }  # fmt: skip
