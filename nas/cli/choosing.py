@@ -17,8 +17,8 @@ from nas.cli.show import (
     add_expected,
     architecture_table,
     expected_cells,
-    expected_note,
     fitted,
+    front_note,
     front_table,
     number,
     value_columns,
@@ -81,8 +81,8 @@ def show_front(run: Path, options: FrontOptions) -> None:
         _print_nearest(picked, options.top)
     else:
         _print_rows(table, picked, bend, options)
-    if len(table.front) and expected_note(table):
-        _say(expected_note(table))
+    if len(table.front) and front_note(table):
+        _say(front_note(table))
     if options.importance:
         from nas.cli.importance import importances_of, print_importances  # loads the surrogates
 

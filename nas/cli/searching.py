@@ -20,7 +20,7 @@ from nas.cli.notices import notices
 from nas.cli.progress import Progress
 from nas.cli.reporting import report_at_the_end
 from nas.cli.search_config import Earlier, Flags, check_unchanged, config_of, with_flags
-from nas.cli.show import expected_note, fitted, front_table
+from nas.cli.show import fitted, front_note, front_table
 from nas.cli.shrinking_lines import cut_text, model_text, values_text
 from nas.cli.trusting import asking
 from nas.config.assemble import assemble
@@ -266,8 +266,8 @@ def _report(
         console.print(why, style="yellow", markup=False, highlight=False)
     elif result.table is not None:
         console.print(fitted(front_table(result.table, original=summary.get("original")), console))
-        if expected_note(result.table):
-            console.print(expected_note(result.table))
+        if front_note(result.table):
+            console.print(front_note(result.table))
     go_on = continue_command(
         out, state=result.state, evaluations=summary["evaluations"], planned=planned,
         seconds=loop.seconds, spent=summary["seconds"], stopped_by=reason, by=by,

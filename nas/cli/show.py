@@ -18,7 +18,7 @@ from nas.core.plugins import registry
 from nas.core.text import counted
 from nas.runs.expected import ENDS
 from nas.runs.original import difference_text
-from nas.runs.run_folder import RunTable
+from nas.runs.run_folder import INHERITED, RunTable
 
 FEW_PARAMETERS = 12  # more are left to front.csv
 ROWS = 40  # printed rows of a front; the file has all
@@ -70,8 +70,10 @@ def _front_table(
     return view
 
 
-def expected_note(table: RunTable) -> str:
-    """How the front follows from expected values, in one or two sentences; "" if no objective is noisy."""
+def front_note(table: RunTable) -> str:
+    """That the errors are inherited, or how the front follows from expected values, in one or two sentences; "" if neither."""
+    if table.inherited:
+        return INHERITED
     expected = table.expected
     if expected is None:
         return ""

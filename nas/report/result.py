@@ -8,6 +8,7 @@ from nas.core.text import duration
 from nas.report.records import Measure, Run
 from nas.report.sources import UNDER_WAY, Source
 from nas.runs.empty_front import why_empty
+from nas.runs.run_folder import INHERITED
 
 _NAMES_ITSELF = ("parameters", "multiply-adds")  # units that need no name of the objective
 
@@ -33,6 +34,7 @@ def _of_one(source: Source, run: Run, measures: Sequence[Measure]) -> str:
     front = int(source.summary["front_size"])
     if run.knee is None or not front:
         return why_empty(source.table)
+    inherited = f" {INHERITED}" if source.table.inherited else ""
     so_far = "So far, " if source.state == UNDER_WAY else ""
     evaluated = f"{int(source.summary['evaluations']):,} evaluated networks"
     noisy = {each.objective for each in run.rows.noisy}
@@ -40,14 +42,14 @@ def _of_one(source: Source, run: Run, measures: Sequence[Measure]) -> str:
     after = "" if seconds is None else f", found after {duration(seconds)}"
     if len(measures) == 1:
         best = _said(measures[0], run.rows.values[0][run.knee], 0 in noisy)
-        return _sentence(f"{so_far}the best of {evaluated} has {best}{after}.")
+        return _sentence(f"{so_far}the best of {evaluated} has {best}{after}.{inherited}")
     first = [run.rows.values[0][i] for i in run.rows.front]
     low, high = min(first), max(first)
     ends = sorted((low, high), reverse=measures[0].maximize)
     knee = [_said(m, run.rows.values[k][run.knee], k in noisy) for k, m in enumerate(measures)]
     return _sentence(
         f"{so_far}{front:,} of {evaluated} {'is' if front == 1 else 'are'} on the Pareto front, with {_said(measures[0], ends[0], 0 in noisy)}"
-        f"{'' if low == high else f' to {_value(measures[0], ends[1])}'}; its knee point has {', '.join(knee[:-1])} and {knee[-1]}{after}."
+        f"{'' if low == high else f' to {_value(measures[0], ends[1])}'}; its knee point has {', '.join(knee[:-1])} and {knee[-1]}{after}.{inherited}"
     )
 
 

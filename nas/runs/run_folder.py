@@ -24,6 +24,8 @@ from nas.runs.fold import NOTHING, Fold, fold_rows
 from nas.runs.parameters import Parameters, as_written
 from nas.runs.sharing_quality import sharing_summary
 
+INHERITED = "These are inherited errors: no network was trained itself. The error of a network's own training is usually lower."
+
 
 @dataclass(frozen=True, eq=False)  # compared by identity: == of tables is not a bool
 class RunTable:
@@ -41,7 +43,8 @@ class RunTable:
     failures and where the architecture has a later result; only the latest results form the front, and of these only the `compared` ones: of several budgets those of the front's, see `nas.runs.fold.Fold`. `fronts` has the fronts
     along the run: the number of the result after which each was there, and those of its members. `beyond_best` has a sentence
     for each objective with a value better than its `best`. `parameters` are those of the space, by name: further columns
-    of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`). `limits` are those of the front.
+    of `frame`, `told`, `front` and `imported` (see `nas.runs.parameters`). `limits` are those of the front. `inherited`: no network was
+    trained itself, in a search by inherited weights; such values do not depend on chance, so none is expected.
     """
 
     objectives: tuple[Objective, ...]
@@ -60,6 +63,7 @@ class RunTable:
     compared: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     expected: ExpectedValues | None = None
     limits: tuple[Limit, ...] = ()
+    inherited: bool = False
 
     def decisive(self, rows: pd.DataFrame, end: str = "expected") -> FloatArray:
         """The values (n, m) of `told`, or of other rows with these columns, that decide: expected ones of noisy objectives, else measured.
@@ -156,6 +160,9 @@ def run_table(
     order = pd.Series(keys, dtype=object)
     latest = (order.notna() & ~order.duplicated(keep="last")).to_numpy(dtype=bool)
     points = np.where(folded.feasible[:, None], folded.means, np.nan)
+    inherited = _inherited(rows)
+    if inherited:
+        expected = None
     compared = np.array([fold.budget in (budget or 0.0, NOTHING) for budget in budgets], dtype=bool)
     if expected is not None:
         compared = expected.has(keys, budgets)
@@ -170,12 +177,21 @@ def run_table(
     return RunTable(
         objectives, named.added(frame), named.added(told), points[first:], fold.box, named.added(front), latest,
         tuple(notes), named.added(imported), points[:first], folded.fronts, beyond, named.names, compared, expected,
-        tuple(limits),
+        tuple(limits), inherited,
     )  # fmt: skip
 
 
 def _budgets(rows: pd.DataFrame) -> list[float | None]:
     return [None if pd.isna(b) else b for b in rows.reindex(columns=["budget"])["budget"].tolist()]
+
+
+def _inherited(rows: pd.DataFrame) -> bool:
+    """Whether every result is that of a network with inherited weights."""
+    if "inherited_error" not in rows:
+        return False
+    ok = rows[rows["status"] == "ok"]
+    own = ok["inherited_error"].isna() | (ok.reindex(columns=["budget"])["budget"].fillna(0) > 0)
+    return len(ok) > 0 and not bool(own.any())
 
 
 def _extra_columns(rows: pd.DataFrame, warm: bool) -> list[str]:

@@ -104,7 +104,7 @@ def test_an_exact_search_has_no_expected_values() -> None:
 def test_a_run_that_was_killed_says_which_results_are_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from nas.cli.show import expected_note
+    from nas.cli.show import front_note
 
     notes = []
 
@@ -113,12 +113,12 @@ def test_a_run_that_was_killed_says_which_results_are_missing(
             table, _ = nas.load_run(tmp_path / "run")
             assert list(table.front) == COLUMNS
             assert not table.compared[-1]
-            notes.append(expected_note(table))
+            notes.append(front_note(table))
 
     search(tmp_path / "run", budget=62, callbacks=[look])
     assert notes[0].startswith("The front and its order follow from the expected error")
     assert "of 61 results are not in it yet." in notes[0]
-    assert "not in it yet" not in expected_note(nas.load_run(tmp_path / "run")[0])
+    assert "not in it yet" not in front_note(nas.load_run(tmp_path / "run")[0])
 
 
 def test_a_study_shows_the_front_of_all_results_with_and_without_a_folder(tmp_path: Path) -> None:

@@ -39,6 +39,15 @@ budget: 4
 out: runs/mine
 """
 
+STOP = """
+from pathlib import Path
+
+def stop(state):
+    if len(state.results) == 10 and not Path("stopped").exists():
+        Path("stopped").touch()
+        raise KeyboardInterrupt
+"""
+
 
 @pytest.fixture
 def run(
@@ -48,6 +57,25 @@ def run(
     (tmp_path / "my.yaml").write_text(CONFIG)
     (tmp_path / "my_space.py").write_text(SPACE)
     return nas_in(monkeypatch, capsys)
+
+
+def test_a_front_without_an_own_training_says_that_its_errors_are_inherited(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    (tmp_path / "stop.py").write_text(STOP)
+    stopped = ["--set", "evaluator.final={epochs: 1}", "--callback", "stop.py:stop"]
+    done = run("search", "my.yaml", "--budget", "16", *stopped)
+    assert done.code == 130, done.err
+    for text in (done.out, run("front", "runs/mine").out, run("front", "runs/mine", "--knee").out):
+        assert "These are inherited errors: no network was trained itself." in " ".join(text.split())
+        assert "90%" not in text
+    table, _ = nas.load_run(tmp_path / "runs" / "mine")
+    assert table.inherited
+    assert list(table.front.columns[:3]) == ["architecture", "error", "params"]
+    assert "error_low" not in table.front
+    done = run("search", "--resume", "runs/mine")
+    assert done.code == 0, done.err
+    assert "inherited errors: no network" not in " ".join(done.out.split())
 
 
 def test_a_search_trains_its_supernet_and_a_later_one_reuses_it(
