@@ -36,10 +36,10 @@ def shared(
     device: str | None = None,
     described_by: Mapping[str, Any] | None = None,
 ) -> Evaluate:
-    """Evaluate each candidate with the weights of a supernet, without its own training.
+    """Evaluate most candidates with the weights of a supernet, and train the best at the end.
 
     `data` (a name, a path, or a mapping with `name`) and `recipe` are those of the supernet's training. `supernet` is the folder of a trained one, or
-    has the settings of its training (`epochs`, `random`, `seed`), which then begins the search. `final` (`epochs`, `networks`, `start`: scratch or
+    has the settings of its training (`epochs`, `lr`, `random`, `seed`, `shrink`, `smallest`, `limits`), which then begins the search. `final` (`epochs`, `networks`, `start`: scratch or
     inherited) describes own trainings, `trust` (`networks`, `after`, `threshold`) those that measure inherited values; false: none. `described_by`, the
     space and the evaluator as a config has them, is stored with the supernet.
     """

@@ -21,6 +21,7 @@ from nas.sharing.statistics import recalibrate, some_images
 from nas.sharing.store import Store, folder_name, identity, load_supernet
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
+from nas.training.counts import check_classes
 from nas.training.data.account import announce
 from nas.training.evaluator import HasResolution, available_device, reproducible
 from nas.training.feed import Prepared, prepare
@@ -96,6 +97,7 @@ def _train(
     prepared = prepare(data, recipe, device, None)
     if process.first:
         announce(prepared.account)
+    check_classes(prepared.spec())
     about = identity(space, data, recipe, prepared.spec(), settings)
     state = store.earlier(about)
     process.wait()

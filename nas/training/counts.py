@@ -40,11 +40,21 @@ def check_counts(space: object, task: TaskSpec) -> None:
             _check_madds(space, architecture, network, task, task.image_size)
 
 
+def check_classes(task: TaskSpec) -> None:
+    """Raise `DataError` for data of one class, where every classifier has an error of 0%."""
+    if task.num_classes < 2:
+        raise DataError(
+            "data: all images have one class, so the error of every network is 0%: a classifier needs two classes or more; of a "
+            "folder of images, give the one that has a subfolder for each class"
+        )
+
+
 def check_outputs(space: object, task: TaskSpec) -> None:
     """Raise `ConfigError` where a classifier of the space returns another number of values than the data have classes.
 
-    One network and one image; a network that fails is left to the search.
+    One network and one image; a network that fails is left to the search. Raises `DataError` as `check_classes`.
     """
+    check_classes(task)
     if not (isinstance(space, SearchSpace) and can_build(space)) or task.image_size is None:
         return
     shape = (1, task.in_channels, *task.image_size)

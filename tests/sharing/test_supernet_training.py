@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import nas
@@ -23,8 +24,10 @@ from nas.sharing.distillation import Distillation, EvenDraw
 from nas.sharing.store import folder_name, identity
 from nas.sharing.supernet import make_supernet, size_of
 from nas.training import Recipe
+from nas.training.counts import check_outputs
 from nas.training.data import Digits
 from nas.training.feed import prepare
+from nas.training.from_config import data_source
 from search_spaces.nasbench201 import NASBench201
 from tests.shared.sharing_parts import DIGITS, built, declared, linear
 from tests.shared.sharing_parts import few_networks as few_networks
@@ -224,6 +227,19 @@ def test_a_refused_supernet_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no common centre"):
         train(folder, space=odd)
     assert not folder.exists()
+
+
+def test_data_of_one_class_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "data" / "cats").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        image = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8))
+        image.save(tmp_path / "data" / "cats" / f"{number}.png")
+    with pytest.raises(DataError, match="all images have one class"):
+        train_supernet(declared(), data_source(tmp_path / "data"), RECIPE, tmp_path / "s")
+    with pytest.raises(DataError, match="all images have one class"):
+        check_outputs(declared(), nas.TaskSpec(1, 1, (8, 8)))
+    assert not (tmp_path / "s").exists()
 
 
 def test_rates_and_epochs_of_another_recipe_are_named_as_those_of_the_supernet(trained: Path) -> None:
