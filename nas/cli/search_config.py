@@ -23,6 +23,7 @@ from nas.runs.original import recorded_search
 DEFAULT_SPACE = "muxnet-tiny"
 # when a run is resumed
 _MAY_CHANGE = set("budget callbacks csv executor keep_weights max_failures out quiet_s stop".split())
+_SUPERNET = "evaluator.supernet"  # may become its folder: the log has what it belongs to
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ class Earlier:
 def check_unchanged(then: SearchConfig, now: SearchConfig) -> None:
     """Raise `HistoryError` when a resumed run would mix results of different searches."""
     before, after = (flat(c.model_dump(mode="json", exclude=_MAY_CHANGE)) for c in (then, now))
+    if after.get("evaluator.name") == "shared" and isinstance(after.get(_SUPERNET), str):
+        before, after = (
+            {k: v for k, v in values.items() if not f"{k}.".startswith(f"{_SUPERNET}.")}
+            for values in (before, after)
+        )
     changes = [
         f"{key}: {_shown(before, key)} then, {_shown(after, key)} now"
         for key in sorted(before.keys() | after.keys())

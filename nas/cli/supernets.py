@@ -70,10 +70,10 @@ def run_supernet_evaluation(
     )
     with allowing(named_code(parts, base) if config is not None else []):
         supernet = described(parts["space"], parts["evaluator"], base)
-    trained = load_supernet(folder, supernet.space, data=supernet.data)
-    architecture = trained.space.canonical(trained.space.parse(text))
     recipe = supernet.settings.recipe(supernet.recipe)
     with notices(errors=as_json):
+        trained = load_supernet(folder, supernet.space, data=supernet.data)
+        architecture = trained.space.canonical(trained.space.parse(text))
         score = evaluate_inherited(trained, architecture, supernet.data, recipe, supernet.threads)
     if as_json:
         print_json({"inherited_error": score.error, "inherited_loss": score.loss})

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from nas.core.records import Trial
 from nas.core.space import SearchSpace, can_build
 from nas.core.task_spec import TaskSpec
 from nas.core.text import duration
-from nas.sharing.limited import cost_limits
+from nas.sharing.identity import Identity, belonging, folder_name, identity, notice_changed_code
+from nas.sharing.limited import beyond, cost_limits
 from nas.sharing.own_trainings import OwnTrainings
 from nas.sharing.settings import FinalSettings, SupernetSettings, TrustSettings
-from nas.sharing.store import WEIGHTS, folder_name, load_supernet, read_about
+from nas.sharing.store import ABOUT, CHECKPOINT, WEIGHTS, read_about, restored
 from nas.sharing.supernet import Supernet, size_of
-from nas.sharing.training import Row, default_folder, train_supernet
+from nas.sharing.training import FOLDER, Row, train_supernet, warn_outside
 from nas.sharing.training import score as network_score
 from nas.sharing.weights import Inherited
 from nas.training.counts import check_data
@@ -54,8 +56,8 @@ class SharedEvaluator:
     """Evaluates a trial's network with inherited weights, or by an own training; implements `nas.core.evaluator.Evaluate`.
 
     `supernet` is the folder of a trained one (`train_supernet`), or has the settings of its training, which `prepare` then
-    runs in `runs/supernets/KEY`, by space, data and recipe; a later search with the same ones reuses it. `threads` are set for the call
-    and put back.
+    runs in `runs/supernets/KEY`, by all that it belongs to (`nas.sharing.identity`); a later search with the same reuses it. `threads` are set for
+    the call and put back. `searched` are the limits on costs of the search, None without one.
 
     A trial with a budget above 0 is trained for this number of epochs, as `final` says and by the recipe; others inherit their weights, whatever their
     seed. `data` is a `DataSource`, the name of a data set, or a path. In a search, `final` and `trust` decide which candidates are trained (`nas.sharing.own_trainings`); with `final` None none is.
@@ -75,6 +77,7 @@ class SharedEvaluator:
     described_by: Mapping[str, Any] | None = None  # the space and the evaluator as a config has them
     also: tuple[Also, ...] = ()  # measured on each network, as by `nas.training.TrainingEvaluator`
     root: str = ""  # the folder where the search began: workers may have another one
+    searched: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
@@ -111,7 +114,10 @@ class SharedEvaluator:
         with reproducible(self.threads, device):
             prepared = self._prepared()
             check_data(self.expected, prepared.spec())
-            network = self.loaded(device).network(trial.architecture)
+            supernet = self.loaded(device)
+            if self.searched is None:
+                warn_outside(supernet, trial.architecture)
+            network = supernet.network(trial.architecture)
             score = network_score(network, prepared, self._recipe())
             more = {} if trial.budget else self._further(network, trial, device)
         inherited = {"inherited_error": score.error, "inherited_loss": score.loss}
@@ -172,11 +178,62 @@ class SharedEvaluator:
         return ""
 
     def identity(self) -> dict[str, Any]:
-        """The supernet, by the name of its folder or by what it belongs to: a resumed search must not mix the values of two. Raises `ConfigError`, `DataError`."""
+        """The supernet, by the key of what it belongs to: a resumed search must not mix the values of two.
+
+        Raises `ConfigError`, also for a supernet within limits that the search does not have, and `DataError`.
+        """
+        self._check_limits()
         if isinstance(self.supernet, SupernetSettings):
-            return {"supernet": self.folder.name}
-        about = {key: value for key, value in read_about(self.folder).items() if key != "config"}
-        return {"supernet": folder_name(about)}
+            return {"supernet": folder_name(self._belongs)}
+        return {"supernet": folder_name({key: v for key, v in self._record.items() if key != "config"})}
+
+    def _check_limits(self) -> None:
+        """Raise `ConfigError` where the search has networks beyond the limits of the supernet, which were never trained."""
+        own = self.supernet
+        named = isinstance(own, SupernetSettings)
+        limits = own.limits or () if isinstance(own, SupernetSettings) else self._record.get("limits", ())
+        missing = [] if self.searched is None else beyond(limits, self.searched)
+        if missing:
+            where = "supernet: limits" if named else str(self.folder)
+            raise ConfigError(
+                f"{where}: the supernet serves networks within {', '.join(str(Limit.parse(x)) for x in limits)} only; add limits: [{', '.join(missing)}] "
+                "to the search, or train another supernet"
+            )
+
+    @cached_property
+    def _record(self) -> Identity:
+        """The record of the named supernet, read once, with a warning where the code of the space has changed.
+
+        As the two below, it is made in the driver's process, and workers receive it: they may lack the code of a script.
+        """
+        found = read_about(self.folder)
+        notice_changed_code(self.folder, found, self.space)
+        return found
+
+    @cached_property
+    def _belongs(self) -> Identity:
+        """What the supernet must belong to."""
+        task, own = self._prepared().spec(), self.supernet
+        if isinstance(own, SupernetSettings):
+            return identity(self.space, self.data, self._recipe(), task, own)
+        return belonging(self.space, task, self.data)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The supernet's folder: as named, in `runs/supernets` where the search began, or, in a resumed search, in `supernets` beside the run."""
+        if not isinstance(self.supernet, SupernetSettings):
+            return Path(self.root) / self.supernet
+        key = folder_name(self._belongs)
+        usual = Path(self.root) / FOLDER / key
+        if self._run is not None and not usual.exists():
+            beside = self._run.parent / FOLDER.name / key
+            return beside if (beside / ABOUT).is_file() else usual
+        return usual
+
+    @property
+    def _run(self) -> Path | None:
+        """The folder of the run, if it is known."""
+        return None if self.weights_dir is None else Path(self.weights_dir).parent
 
     def keeping(self, folder: str | None, horizon: float | None) -> SharedEvaluator:
         """The same evaluator with another `weights_dir`."""
@@ -218,9 +275,20 @@ class SharedEvaluator:
         for one in self.also:
             if isinstance(one, HasCheck):
                 one.check(self._prepared(), self.space)
+        self._check_limits()
         if isinstance(self.supernet, SupernetSettings) and not (self.folder / WEIGHTS).is_file():
+            self._check_run()
             self._train_supernet(self.supernet)
         self.loaded(self._device())
+
+    def _check_run(self) -> None:
+        """Raise `ConfigError` where a run that began with a supernet would continue with another one."""
+        begun = self._run is not None and (self._run / "history.sqlite").is_file()
+        if begun and not (self.folder / CHECKPOINT).is_file():
+            raise ConfigError(
+                f"{self._run}: the supernet of this run is not in {self.folder}; resume from the folder where the run began, "
+                "or name it with evaluator: {supernet: FOLDER}"
+            )
 
     def _train_supernet(self, settings: SupernetSettings) -> None:
         epochs = self._recipe().epochs
@@ -259,15 +327,6 @@ class SharedEvaluator:
             )
             raise
 
-    @property
-    def folder(self) -> Path:
-        """The supernet's folder."""
-        if not isinstance(self.supernet, SupernetSettings):
-            return Path(self.root) / self.supernet
-        return Path(self.root) / default_folder(
-            self.space, self.data, self.recipe, self.supernet, self.device
-        )
-
     def task_spec(self) -> TaskSpec:
         """Channels, classes and image size of the data. Raises `DataError` when they cannot be read."""
         return self._prepared().spec()
@@ -282,11 +341,11 @@ class SharedEvaluator:
         return dataclasses.replace(self, space=space, expected=task)
 
     def for_limits(self, limits: Sequence[str | Limit]) -> SharedEvaluator:
-        """The same evaluator with a supernet of the networks within the limits on costs, unless its settings have others; see `HasLimits`."""
-        own = self.supernet
-        if not isinstance(own, SupernetSettings) or own.limits is not None:
-            return self
-        return dataclasses.replace(self, supernet=dataclasses.replace(own, limits=cost_limits(limits)))
+        """The same evaluator for a search with these limits, and a supernet of the networks within those on costs, unless its settings have others; see `HasLimits`."""
+        own, searched = self.supernet, cost_limits(limits)
+        if isinstance(own, SupernetSettings) and own.limits is None:
+            own = dataclasses.replace(own, limits=searched)
+        return dataclasses.replace(self, supernet=own, searched=searched)
 
     def _recipe(self) -> Recipe:
         settings = self.supernet if isinstance(self.supernet, SupernetSettings) else SupernetSettings()
@@ -304,7 +363,9 @@ class SharedEvaluator:
                 f"SharedEvaluator: its supernet is not trained ({self.folder}); call prepare() of the evaluator first"
             )
         if key not in _LOADED:
-            loaded = load_supernet(self.folder, self.space, task=self._prepared().spec(), data=self.data)
+            if not isinstance(self.supernet, SupernetSettings):
+                _ = self._record  # its warning
+            loaded = restored(self.folder, self.space, self._belongs)
             loaded.shared.to(device)
             _LOADED.clear()
             _LOADED[key] = (self.space, loaded)  # the space stays alive, so its id stays its own

@@ -26,6 +26,26 @@ def cost_limits(limits: Sequence[str | Limit]) -> tuple[str, ...]:
     return tuple(f"{limit.objective} {'<=' if limit.upper else '>='} {limit.bound!r}" for limit in found)
 
 
+def beyond(limits: Sequence[str], searched: Sequence[str]) -> list[str]:
+    """Those limits of a supernet that the limits of a search do not imply: the search has networks beyond them."""
+    found = [Limit.parse(limit) for limit in searched]
+
+    def implied(limit: Limit) -> bool:
+        alike = [x for x in found if (x.objective, x.upper) == (limit.objective, limit.upper)]
+        return any(limit.excess(x.bound) == 0.0 for x in alike)
+
+    return [str(limit) for limit in map(Limit.parse, limits) if not implied(limit)]
+
+
+def outside(space: SearchSpace, limits: Sequence[str], architecture: Architecture) -> str:
+    """The limits that a network violates, each with its value; "" within them."""
+    if not limits:
+        return ""
+    costs = space.cost(architecture)  # type: ignore[attr-defined]
+    found = [limit for limit in map(Limit.parse, limits) if limit.excess(float(costs[limit.objective]))]
+    return ", ".join(f"{limit} (it has {costs[limit.objective]:.12g})" for limit in found)
+
+
 @dataclass(frozen=True)
 class Draws:
     """Draws networks of a space within limits such as ``"madds <= 5e6"``, and changes them. Raises `ConfigError` for another limit."""

@@ -1,10 +1,9 @@
-"""A supernet on disk: its folder, and the space, data and recipe that it belongs to."""
+"""A supernet on disk."""
 
 from __future__ import annotations
 
 import dataclasses
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,57 +20,25 @@ from nas.core.space import SearchSpace, for_task
 from nas.core.task_spec import TaskSpec
 from nas.core.text import one_line
 from nas.sharing.extremes import Extremes
+from nas.sharing.identity import (
+    SCHEMA,
+    Identity,
+    belonging,
+    check_same,
+    check_serves,
+    check_space,
+    notice_changed_code,
+    other_version,
+)
 from nas.sharing.layout import Layer
-from nas.sharing.settings import SupernetSettings
 from nas.sharing.supernet import Supernet, size_of
 from nas.sharing.weights import NotCovered, SharedWeights
 from nas.training import weights
 from nas.training.full import log_table
-from nas.training.recipe import Recipe
 
-SCHEMA = 1
 ABOUT, LOG, CHECKPOINT, WEIGHTS = "supernet.json", "log.csv", "checkpoint.pt", "supernet.pt"
 
-_OFF: dict[str, Any] = {
-    "shrink": 0.0,
-    "smallest": False,
-    "limits": [],
-}  # settings that are recorded where they have an effect
-
 _REPEAT = f"and repeat the training of the supernet, which continues from {CHECKPOINT}"
-_OF_SUPERNET = {  # parts of the recipe that differ from those of a candidate
-    "lr": "supernet: {lr: ...}, or three times the recipe's",
-    "epochs": "supernet: {epochs: ...}, or ten times the recipe's",
-}
-
-Identity = dict[str, Any]  # plain values
-
-
-def identity(
-    space: SearchSpace, data: Any, recipe: Recipe, task: TaskSpec, settings: SupernetSettings
-) -> Identity:
-    """What a supernet belongs to; equal for trainings that give the same weights."""
-    return {
-        "schema": SCHEMA,
-        "space": space.name,
-        "cardinalities": list(space.cardinalities),
-        "task": task.as_json(),
-        "data": repr(data),
-        "recipe": {**dataclasses.asdict(recipe), "augment": list(recipe.augment)},
-        "random": settings.random,
-        "seed": settings.seed,
-        **{name: value for name, value in _optional(settings).items() if value != _OFF[name]},
-    }
-
-
-def _optional(settings: SupernetSettings) -> dict[str, Any]:
-    return {"shrink": settings.shrink, "smallest": settings.smallest, "limits": sorted(settings.limits or ())}
-
-
-def folder_name(about: Identity) -> str:
-    """The name of a supernet's folder: its space, and a key of everything that it belongs to."""
-    text = json.dumps(about, sort_keys=True)
-    return f"{about['space']}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 
 class Store:
@@ -83,14 +50,15 @@ class Store:
             folder, "supernet", earlier=lambda _: (), advice="choose another folder with --out"
         )
 
-    def earlier(self, about: Identity) -> dict[str, Any] | None:
+    def earlier(self, about: Identity, space: SearchSpace) -> dict[str, Any] | None:
         """The checkpoint to continue from, if any.
 
         Raises `ConfigError` for a supernet of something else, `DataError` for damaged files.
         """
         if not (self.folder / CHECKPOINT).is_file():
             return None
-        _check_same(self.folder, {**_OFF, **read_about(self.folder)}, {**_OFF, **about})
+        found = read_about(self.folder)
+        check_same(self.folder, found, about, space)
         return weights.read(self.folder / CHECKPOINT)
 
     def check(self) -> None:
@@ -165,6 +133,8 @@ def read_about(folder: Path) -> Identity:
             raise ValueError(f"expected an object, got {type(about).__name__}")
         if about.get("schema") != SCHEMA:
             raise ValueError(f"expected schema {SCHEMA}, got {about.get('schema')!r}")
+        if not all(isinstance(about.get(key, []), list) for key in ("fixed", "limits")):
+            raise ValueError("expected lists of fixed genes and limits")
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: cannot be read ({error})") from None
     return about
@@ -175,17 +145,22 @@ def load_supernet(
 ) -> Supernet:
     """The trained supernet in `folder`, for networks of `space`, on the CPU.
 
-    `task` and `data` (a `DataSource`), if given, are those that it must have been trained on. Raises `ConfigError` for a
-    supernet of another space, data or number of classes, or one that is not finished; `DataError` for damaged files.
+    `task` and `data` (a `DataSource`), if given, are those that it must have been trained on. Warns on the logger `nas.data` where the code of the
+    space has changed. Raises `ConfigError` for a supernet of another space, other data or another number of classes, or one that is not
+    finished; `DataError` for damaged files.
     """
     folder = absolute(folder)
     about = read_about(folder)
-    asked: Identity = {"space": space.name, "cardinalities": list(space.cardinalities)}
-    if task is not None:
-        asked["task"] = task.as_json()
-    if data is not None:
-        asked["data"] = repr(data)
-    _check_same(folder, about, asked)
+    check_space(folder, about, space)
+    found = restored(folder, space, belonging(space, task or _task(folder, about), data))
+    notice_changed_code(folder, about, space)
+    return found
+
+
+def restored(folder: Path, space: SearchSpace, asked: Identity) -> Supernet:
+    """As `load_supernet`, of a supernet that serves the networks and data `asked` (`nas.sharing.identity`)."""
+    about = read_about(folder)
+    check_serves(folder, about, asked, space)
     if not (folder / WEIGHTS).is_file():
         raise ConfigError(f"{folder}: the training of this supernet is not finished; continue it first")
     try:
@@ -195,12 +170,14 @@ def load_supernet(
         raise DataError(said) from None
     trained = _task(folder, about)
     try:
-        supernet = _restored(for_task(space, trained), trained, state)
+        limits = tuple(map(str, about.get("limits", ())))
+        supernet = _made(for_task(space, trained), trained, state, limits)
         recorded = [list(size) for size in state["sizes"]]
     except ConfigError:
         raise
     except Exception as error:
-        what = one_line(f"{type(error).__name__}: {error}", 200)
+        misfit = isinstance(error, RuntimeError)  # of torch, with the names of all tensors
+        what = "its tensors do not fit" if misfit else one_line(f"{type(error).__name__}: {error}", 200)
         raise DataError(f"{folder / WEIGHTS}: damaged ({what}); delete the file {_REPEAT}") from None
     sizes = [list(size_of(supernet.space, trained, a)) for a in _ends(supernet.extremes)]
     reason = (
@@ -212,9 +189,7 @@ def load_supernet(
             return supernet
         except NotCovered as error:
             reason = str(error)
-    raise ConfigError(
-        f"{folder} holds a supernet of another version of space {space.name!r}: {reason}; train a new one"
-    )
+    raise other_version(folder, space.name, reason)
 
 
 def _task(folder: Path, about: Identity) -> TaskSpec:
@@ -235,7 +210,7 @@ def _ends(extremes: Extremes) -> tuple[Architecture, Architecture]:
     return extremes.largest, extremes.smallest
 
 
-def _restored(space: SearchSpace, task: TaskSpec, state: Mapping[str, Any]) -> Supernet:
+def _made(space: SearchSpace, task: TaskSpec, state: Mapping[str, Any], limits: tuple[str, ...]) -> Supernet:
     layers = {
         str(name): Layer(
             str(kind), tuple(map(int, shape)), int(kernel), None if group is None else int(group)
@@ -247,32 +222,4 @@ def _restored(space: SearchSpace, task: TaskSpec, state: Mapping[str, Any]) -> S
     if not all(bool(t.isfinite().all()) for t in shared.tensors):
         raise ValueError("weights that are not finite numbers")
     largest, smallest = (Architecture(space.name, tuple(map(int, state[k]))) for k in ("largest", "smallest"))
-    return Supernet(space, task, shared, Extremes(largest, smallest))
-
-
-def _check_same(folder: Path, found: Identity, asked: Identity) -> None:
-    for key, value in asked.items():
-        if found.get(key) != value:
-            raise ConfigError(
-                f"{folder} holds a supernet of {_named(key)} {_shown(key, found.get(key), value)}; "
-                "choose another folder, or train a new supernet"
-            )
-
-
-def _named(key: str) -> str:
-    return {
-        "cardinalities": "another version of the space: options a gene",
-        "task": "other images or classes:",
-        "data": "other data:",
-        "limits": "other limits:",
-        "random": "another number of random networks:",
-    }.get(key, f"another {key}:")
-
-
-def _shown(key: str, found: Any, asked: Any) -> str:
-    if isinstance(found, dict) and isinstance(asked, dict):
-        differing = [k for k in asked if found.get(k) != asked[k]]
-        own = [f"{k}: {said}" for k, said in _OF_SUPERNET.items() if key == "recipe" and k in differing]
-        shown = ", ".join(f"{k} {found.get(k)!r} there, {asked[k]!r} here" for k in differing)
-        return shown + (f" (of the supernet's training, {'; '.join(own)})" if own else "")
-    return f"{found!r:.200} there, {asked!r:.200} here"
+    return Supernet(space, task, shared, Extremes(largest, smallest), limits)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
@@ -27,18 +28,20 @@ from nas.training.fresh import with_shapes
 
 NETWORKS = 256  # random ones from which the shapes of the tensors follow
 MOST_ENTRIES = 100_000_000  # of the shared tensors of a whole space where a search has limits: 400 MB, and as much for the optimiser
+_RUN = 8  # random networks that are run once
 _IMAGES = 2  # of a check
 _SIZE = (32, 32)  # of its images where the data have several sizes
 
 
 @dataclass(frozen=True, eq=False)
 class Supernet:
-    """Shared weights, and the networks of `space` for images and classes of `task` that inherit them."""
+    """Shared weights, and the networks of `space` for images and classes of `task` that inherit them; trained are those within `limits`."""
 
     space: SearchSpace
     task: TaskSpec
     shared: SharedWeights
     extremes: Extremes
+    limits: tuple[str, ...] = ()
 
     def network(self, architecture: Architecture, shared: SharedWeights | None = None) -> Inherited:
         """The network with views of the shared tensors (or of another set of them) as parameters.
@@ -87,17 +90,17 @@ def make_supernet(
     count = networks or NETWORKS
     whole = None
     if limits:
-        _, whole = _layout(space, task, Draws(space), count, np.random.default_rng([seed, 1]))
+        _, whole, _ = _layout(space, task, Draws(space), count, np.random.default_rng([seed, 1]))
     wide = whole is not None and whole.entries <= MOST_ENTRIES
-    extremes, layout = _layout(space, task, Draws(space, limits), count, rng, complete=not wide)
+    extremes, layout, checked = _layout(space, task, Draws(space, limits), count, rng, complete=not wide)
     if whole is not None and wide:
         layout.widen(whole)
     _warn_of_cut_parts(layout)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
-        shared = allocate(layout, lambda a: build(space, task, a), images)
-    return Supernet(space, task, shared, extremes)
+        shared = allocate(layout, lambda a: build(space, task, a), images, checked)
+    return Supernet(space, task, shared, extremes, limits)
 
 
 def _warn_of_cut_parts(layout: Layout) -> None:
@@ -122,29 +125,44 @@ def _layout(
     count: int,
     rng: np.random.Generator,
     complete: bool = True,
-) -> tuple[Extremes, Layout]:
-    """The extremes and the shapes of `count` drawn networks; `complete` adds the largest networks that have their layers."""
+) -> tuple[Extremes, Layout, list[Architecture]]:
+    """The extremes and the shapes of `count` drawn networks, and those of them to run once; `complete` adds the largest networks that have their layers.
+
+    Run are the smallest, some random ones, and one for each kind of layer that may have a state.
+    """
     drawn = [draw(rng) for _ in range(count)]
     extremes = find_extremes(space, drawn, cache(lambda a: size_of(space, task, a)), draw.holds)
-    layout = Layout(space)
+    layout, stateful = Layout(space), dict[str, Architecture]()
     nearby = filter(draw.holds, variants(space, extremes.largest))
     for architecture in dict.fromkeys([extremes.largest, extremes.smallest, *nearby]):
-        layout.add(architecture, on_meta(space, task, architecture))
+        _add(layout, task, architecture, stateful)
     for architecture in dict.fromkeys(drawn):
-        if complete:
-            _add_enlarged(layout, task, architecture, extremes.largest, draw)
-        else:
-            layout.add(architecture, on_meta(space, task, architecture))
-    return extremes, layout
+        grown = _add(layout, task, architecture, stateful)
+        if complete and grown:
+            _add_enlarged(layout, task, architecture, grown, extremes.largest, draw)
+    return extremes, layout, [extremes.smallest, *drawn[:_RUN], *stateful.values()]
+
+
+def _add(
+    layout: Layout, task: TaskSpec, architecture: Architecture, stateful: dict[str, Architecture]
+) -> set[str]:
+    """Add a network to a layout, and to `stateful` where it is the first with a kind of layer that has buffers; return the names of tensors that grew."""
+    network = on_meta(layout.space, task, architecture)
+    for module in network.modules():
+        if not isinstance(module, _BatchNorm) and next(module.buffers(recurse=False), None) is not None:
+            stateful.setdefault(f"{type(module).__module__}.{type(module).__qualname__}", architecture)
+    return layout.add(architecture, network)
 
 
 def _add_enlarged(
-    layout: Layout, task: TaskSpec, architecture: Architecture, largest: Architecture, draw: Draws
+    layout: Layout,
+    task: TaskSpec,
+    architecture: Architecture,
+    grown: set[str],
+    largest: Architecture,
+    draw: Draws,
 ) -> None:
-    """Add a network, and, if tensors grow by it, the largest network that has them at least as large."""
-    grown = layout.add(architecture, on_meta(layout.space, task, architecture))
-    if not grown:
-        return
+    """Add the largest network whose tensors are at least as large as those of `grown` that a network needs."""
     wanted = {name: layout.slots[name].shape for name in grown}
 
     def keeps(other: Architecture) -> bool:

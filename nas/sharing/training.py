@@ -16,13 +16,15 @@ from nas.core.files import absolute
 from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing.distillation import Distillation, EvenDraw
+from nas.sharing.identity import REMEDY, belonging, folder_name, identity, notice_changed_code
+from nas.sharing.limited import outside
 from nas.sharing.settings import SupernetSettings
 from nas.sharing.statistics import recalibrate, some_images
-from nas.sharing.store import Store, folder_name, identity, load_supernet
+from nas.sharing.store import CHECKPOINT, Store, read_about, restored
 from nas.sharing.supernet import Supernet, make_supernet
 from nas.sharing.weights import Inherited, SharedWeights
 from nas.training.counts import check_classes
-from nas.training.data.account import announce
+from nas.training.data.account import NOTICES, announce
 from nas.training.evaluator import HasResolution, available_device, reproducible
 from nas.training.feed import Prepared, prepare
 from nas.training.full import Process, processes
@@ -30,6 +32,7 @@ from nas.training.loop import Score, Training, judge, precision, stream
 from nas.training.recipe import Recipe
 
 _REPORTS = 10  # evaluations during a training
+FOLDER = Path("runs") / "supernets"  # of supernets that get their names from their keys
 _SHOWN = 2  # random networks of an evaluation
 _DIVERGED = 10.0  # times the loss of guessing; clipped gradients keep a useless loss finite
 
@@ -72,11 +75,10 @@ def train_supernet(
 def default_folder(
     space: SearchSpace, data: Any, recipe: Recipe, settings: SupernetSettings, device: str | None
 ) -> Path:
-    """The folder of a supernet whose user names none: `runs/supernets/KEY`, by space, data, recipe and seed."""
+    """The folder of a supernet whose user names none: `runs/supernets/KEY`, by all that it belongs to (`nas.sharing.identity`)."""
     trained = settings.recipe(recipe)
     task = prepare(data, trained, available_device(device), None).spec()
-    about = identity(space, data, trained, task, settings)
-    return Path("runs") / "supernets" / folder_name(about)
+    return FOLDER / folder_name(identity(space, data, trained, task, settings))
 
 
 def _train(
@@ -99,10 +101,12 @@ def _train(
         announce(prepared.account)
     check_classes(prepared.spec())
     about = identity(space, data, recipe, prepared.spec(), settings)
-    state = store.earlier(about)
+    state = store.earlier(about, space)
     process.wait()
+    if state is not None and process.first:
+        notice_changed_code(store.folder, read_about(store.folder), space)
     if state is not None and store.finished:
-        finished = load_supernet(store.folder, space, task=prepared.spec(), data=data)
+        finished = restored(store.folder, space, belonging(space, prepared.spec(), data))
         finished.shared.to(device)
         return finished
     if process.first:
@@ -113,8 +117,7 @@ def _train(
     training = _training(supernet, draw, recipe, settings, process)
     log: list[Row] = []
     if state is not None:
-        training.load_state_dict(state)
-        log = [dict(row) for row in state["log"]]
+        log = _continued(training, state, store)
     if state is None and process.first:  # not before: a refused supernet leaves nothing
         store.begin(about, config)
     every = max(1, recipe.epochs // _REPORTS)
@@ -132,6 +135,17 @@ def _train(
     if process.first:
         store.finish(trained)
     return trained
+
+
+def _continued(training: Training, state: dict[str, Any], store: Store) -> list[Row]:
+    """Give a training the state of a checkpoint; return its log. Raises `DataError` for one that does not fit the networks, or is damaged."""
+    try:
+        training.load_state_dict(state)
+        return [dict(row) for row in state["log"]]
+    except Exception:  # torch raises many kinds, with the names of all tensors
+        raise DataError(
+            f"{store.folder / CHECKPOINT}: damaged, or of another version of the space: its tensors do not fit the networks; {REMEDY}"
+        ) from None
 
 
 def _training(
@@ -214,14 +228,25 @@ def evaluate_inherited(
 ) -> Score:
     """The `inherited_score` on `data` (a `DataSource`), the same in every process.
 
-    Raises `DataError` where the data cannot be read or have no validation image.
+    Warns on the logger `nas.data` for a network outside the limits of the supernet. Raises `DataError` where the data cannot be read or have no validation image.
     """
     device = supernet.shared.tensors[0].device
+    warn_outside(supernet, architecture)
     with reproducible(threads, device):
         prepared = prepare(data, recipe, device, None)
         if len(prepared.validation) == 0:
             raise DataError(f"data {data}: there is no validation image to evaluate on")
         return inherited_score(supernet, architecture, prepared, recipe)
+
+
+def warn_outside(supernet: Supernet, architecture: Architecture) -> None:
+    """Warn of a network outside the limits of the supernet: parts of its weights may never have been trained."""
+    found = outside(supernet.space, supernet.limits, architecture)
+    if found:
+        NOTICES.warning(
+            "The supernet was trained within limits, and this network is outside of them, so its inherited values may be far too bad: %s",
+            found,
+        )
 
 
 def score(network: Inherited, prepared: Prepared, recipe: Recipe) -> Score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -68,11 +68,13 @@ class Inherited(nn.Module):
         return functional_call(self.network, self.views, (x,))  # type: ignore[no-any-return]
 
 
-def allocate(layout: Layout, build: Build, images: Tensor) -> SharedWeights:
+def allocate(
+    layout: Layout, build: Build, images: Tensor, checked: Iterable[Architecture] = ()
+) -> SharedWeights:
     """Shared tensors with the initial values of the layers, drawn from torch's global generator.
 
     The network with the most entries of a tensor gives the values of its slice; the rest is normal with their mean and
-    standard deviation. Each of these networks is checked in a forward pass of `images` (`check_shareable`). Raises `ConfigError`.
+    standard deviation. Each of these networks, and those `checked`, are checked in a forward pass of `images` (`check_shareable`). Raises `ConfigError`.
     """
     if not layout.slots:
         raise ConfigError(
@@ -82,12 +84,18 @@ def allocate(layout: Layout, build: Build, images: Tensor) -> SharedWeights:
     for name, slot in layout.slots.items():
         witnesses.setdefault(slot.witness, []).append(name)
     values: dict[str, Tensor] = {}
-    for architecture, names in witnesses.items():
+
+    def run(architecture: Architecture) -> nn.Module:
         network = build(architecture)
-        check_shareable(
-            network, images, f"space {layout.space.name!r}: the network {layout.space.format(architecture)!r}"
-        )
-        values |= _initial(layout, architecture, network, set(names))
+        text = layout.space.format(architecture)
+        check_shareable(network, images, f"space {layout.space.name!r}: the network {text!r}")
+        return network
+
+    for architecture, names in witnesses.items():
+        values |= _initial(layout, architecture, run(architecture), set(names))
+    for architecture in dict.fromkeys(checked):  # afterwards: they draw from the generator too
+        if architecture not in witnesses:
+            run(architecture)
     return SharedWeights({name: slot.layer for name, slot in layout.slots.items()}, values)
 
 

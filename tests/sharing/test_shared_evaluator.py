@@ -248,13 +248,13 @@ class Counted:
         import nas.sharing.evaluator as module
 
         if not hasattr(module, "reads"):
-            module.reads, read = [0], module.load_supernet  # type: ignore[attr-defined]
+            module.reads, read = [0], module.restored  # type: ignore[attr-defined]
 
             def counting(*args: Any, **named: Any) -> Any:
                 module.reads[0] += 1  # type: ignore[attr-defined]
                 return read(*args, **named)
 
-            module.load_supernet = counting  # type: ignore[assignment]
+            module.restored = counting  # type: ignore[assignment]
         values = self.inner(trial)
         return {**values, "process": os.getpid(), "reads": module.reads[0]}  # type: ignore[attr-defined]
 

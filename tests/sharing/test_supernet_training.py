@@ -21,7 +21,7 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 from nas.sharing import Supernet, SupernetSettings, inherited_score, load_supernet, train_supernet
 from nas.sharing.distillation import Distillation, EvenDraw
-from nas.sharing.store import folder_name, identity
+from nas.sharing.identity import folder_name, identity
 from nas.sharing.supernet import make_supernet, size_of
 from nas.training import Recipe
 from nas.training.counts import check_outputs
