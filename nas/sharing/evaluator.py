@@ -48,7 +48,7 @@ from nas.training.from_config import data_source
 from nas.training.recipe import Recipe
 from nas.training.task import Classification
 
-_LOADED: dict[tuple[str, int, int], tuple[SearchSpace, Supernet]] = {}  # the last of this process
+_LOADED: dict[tuple[str, int, int, str], tuple[SearchSpace, Supernet]] = {}  # the last of this process
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,12 @@ class SharedEvaluator:
     def _check_limits(self) -> None:
         """Raise `ConfigError` where the search has networks beyond the limits of the supernet, which were never trained."""
         own = self.supernet
-        named = isinstance(own, SupernetSettings)
-        limits = own.limits or () if isinstance(own, SupernetSettings) else self._record.get("limits", ())
+        if isinstance(own, SupernetSettings):
+            where, limits = "supernet: limits", own.limits or ()
+        else:
+            where, limits = str(self.folder), self._record.get("limits", ())
         missing = [] if self.searched is None else beyond(limits, self.searched)
         if missing:
-            where = "supernet: limits" if named else str(self.folder)
             raise ConfigError(
                 f"{where}: the supernet serves networks within {', '.join(str(Limit.parse(x)) for x in limits)} only; add limits: [{', '.join(missing)}] "
                 "to the search, or train another supernet"
@@ -357,11 +358,12 @@ class SharedEvaluator:
     def loaded(self, device: torch.device) -> Supernet:
         """The trained supernet, read once per process."""
         file = self.folder / WEIGHTS
-        key = (str(file), file.stat().st_mtime_ns if file.is_file() else 0, id(self.space))
         if not file.is_file() and isinstance(self.supernet, SupernetSettings):
             raise ConfigError(
                 f"SharedEvaluator: its supernet is not trained ({self.folder}); call prepare() of the evaluator first"
             )
+        time_ns = file.stat().st_mtime_ns if file.is_file() else 0
+        key = (str(file), time_ns, id(self.space), folder_name(self._belongs))
         if key not in _LOADED:
             if not isinstance(self.supernet, SupernetSettings):
                 _ = self._record  # its warning
