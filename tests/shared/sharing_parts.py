@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,21 @@ from search_spaces.muxnet.presets import PRESETS
 
 DIGITS = TaskSpec(1, 10, (8, 8))
 SPACE = "from tests.shared.sharing_parts import declared\n\nspace = declared()\n"  # a user's file
+CONFIG = """
+space: my_space.py:space
+objectives: [error, params]
+evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
+executor: serial
+algorithm: {name: random}
+budget: 4
+out: runs/mine
+"""
+
+
+def write_user_files(folder: Path, more: str = "") -> None:
+    """A user's space, `my_space.py`, and the config of a search with it, `my.yaml`, with further lines."""
+    (folder / "my.yaml").write_text(CONFIG + more)
+    (folder / "my_space.py").write_text(SPACE)
 
 
 class Stage(nn.Module):

@@ -20,7 +20,7 @@ from nas.sharing.limited import Draws, cost_limits
 from nas.sharing.supernet import make_supernet
 from nas.training import Recipe
 from search_spaces.muxnet import MUXNetSpace
-from tests.shared.sharing_parts import DIGITS, SPACE, declared, small_muxnet
+from tests.shared.sharing_parts import DIGITS, declared, small_muxnet, write_user_files
 from tests.shared.sharing_parts import few_networks as few_networks
 
 pytestmark = pytest.mark.usefixtures("few_networks", "no_plots")
@@ -98,24 +98,11 @@ def test_a_search_with_limits_has_a_supernet_of_its_own(
     assert len(list((tmp_path / "runs" / "supernets").iterdir())) == 2
 
 
-CONFIG = """
-space: my_space.py:space
-objectives: [error, params]
-limits: [params <= 600]
-evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
-executor: serial
-algorithm: {name: random}
-budget: 4
-out: runs/mine
-"""
-
-
 def test_the_command_trains_the_supernet_of_the_search(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my.yaml").write_text(CONFIG)
-    (tmp_path / "my_space.py").write_text(SPACE)
+    write_user_files(tmp_path, "limits: [params <= 600]\n")
     run: Callable[..., Done] = nas_in(monkeypatch, capsys)
     assert run("supernet", "train", "my.yaml").code == 0
     done = run("search", "my.yaml", "--csv")

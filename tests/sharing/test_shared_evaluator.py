@@ -23,22 +23,12 @@ from nas.sharing import FinalSettings, SharedEvaluator, SupernetSettings
 from nas.sharing.from_config import shared
 from nas.training import Recipe
 from search_spaces.nasbench201 import NASBench201
-from tests.shared.sharing_parts import SPACE, declared, linear
+from tests.shared.sharing_parts import declared, linear, write_user_files
 from tests.shared.sharing_parts import few_networks as few_networks
 
 pytestmark = pytest.mark.usefixtures("few_networks", "no_plots")
 RECIPE = Recipe(batch_size=64, max_pictures=128)
 NETWORK = "depth=1/width=8/stages.0.kernel=3/stages.0.operation=conv"
-CONFIG = """
-space: my_space.py:space
-objectives: [error, params]
-evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
-executor: serial
-algorithm: {name: random}
-budget: 4
-out: runs/mine
-"""
-
 STOP = """
 from pathlib import Path
 
@@ -54,8 +44,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., Done]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my.yaml").write_text(CONFIG)
-    (tmp_path / "my_space.py").write_text(SPACE)
+    write_user_files(tmp_path)
     return nas_in(monkeypatch, capsys)
 
 

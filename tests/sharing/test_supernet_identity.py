@@ -31,7 +31,7 @@ from nas.sharing.training import evaluate_inherited
 from nas.spaces.making import make_space
 from nas.training import Recipe
 from nas.training.data import Digits, MemoryPictures, Splits
-from tests.shared.sharing_parts import DIGITS, SPACE, built, declared, small_muxnet
+from tests.shared.sharing_parts import DIGITS, built, declared, small_muxnet, write_user_files
 from tests.shared.sharing_parts import few_networks as few_networks
 
 pytestmark = pytest.mark.usefixtures("few_networks", "no_plots")
@@ -218,7 +218,7 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_with_a_remedy(tmp_path: Path
 # -- images
 
 
-def pictures(count: int, seed: int = 0) -> MemoryPictures:
+def some_images(count: int, seed: int = 0) -> MemoryPictures:
     rng = np.random.default_rng(seed)
     return MemoryPictures(
         rng.integers(0, 255, (count, 1, 4, 4)).astype(np.uint8), rng.integers(0, 2, count).astype(np.int64)
@@ -243,26 +243,26 @@ class Decoded:
 
 def test_the_digest_of_images_follows_classes_labels_and_pixels() -> None:
     def splits(train: Any, validation: Any, names: tuple[str, ...] = ("a", "b")) -> str:
-        return images_digest(Splits(train, validation, pictures(4), names, (0.0,), (1.0,)))
+        return images_digest(Splits(train, validation, some_images(4), names, (0.0,), (1.0,)))
 
-    first = pictures(30)
-    assert splits(first, pictures(9)) == splits(pictures(30), pictures(9))
+    first = some_images(30)
+    assert splits(first, some_images(9)) == splits(some_images(30), some_images(9))
     pixel, label = first.images.copy(), first.labels.copy()
     pixel[7, 0, 1, 1] ^= 1
     label[7] = 1 - label[7]
     found = [
-        splits(first, pictures(9)),
-        splits(pictures(29), pictures(9)),
-        splits(first, pictures(9, seed=1)),
-        splits(MemoryPictures(pixel, first.labels), pictures(9)),
-        splits(MemoryPictures(first.images, label), pictures(9)),
-        splits(first, pictures(9), ("b", "a")),
-        splits(Decoded(), pictures(9)),
-        splits(Decoded(brighter=1), pictures(9)),
+        splits(first, some_images(9)),
+        splits(some_images(29), some_images(9)),
+        splits(first, some_images(9, seed=1)),
+        splits(MemoryPictures(pixel, first.labels), some_images(9)),
+        splits(MemoryPictures(first.images, label), some_images(9)),
+        splits(first, some_images(9), ("b", "a")),
+        splits(Decoded(), some_images(9)),
+        splits(Decoded(brighter=1), some_images(9)),
     ]
     assert len(set(found)) == len(found)
     many = Decoded()
-    splits(many, pictures(9))
+    splits(many, some_images(9))
     assert many.read == identity.SAMPLED
 
 
@@ -325,25 +325,14 @@ def test_a_network_outside_the_limits_has_a_warning(limited: Path, caplog: pytes
 # -- resuming
 
 
-CONFIG = """
-space: my_space.py:space
-objectives: [error, params]
-evaluator: {name: shared, data: digits, recipe: {batch_size: 64, max_pictures: 128}, supernet: {epochs: 1}, final: false}
-executor: serial
-algorithm: {name: random}
-budget: 2
-"""
-
-
 def test_a_run_resumed_in_another_folder_keeps_its_supernet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my.yaml").write_text(CONFIG)
-    (tmp_path / "my_space.py").write_text(SPACE)
+    write_user_files(tmp_path)
     run: Callable[..., Done] = nas_in(monkeypatch, capsys)
     for out in ("runs/near", "far/away"):
-        assert run("search", "my.yaml", "--out", out).code == 0
+        assert run("search", "my.yaml", "--out", out, "--budget", "2").code == 0
     (folder,) = (tmp_path / "runs" / "supernets").iterdir()
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path / "sub")
