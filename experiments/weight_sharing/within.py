@@ -70,6 +70,11 @@ class Within(SearchSpace):
     def shared_name(self, architecture: Architecture, name: str) -> str:
         return str(self.base.shared_name(architecture, name))
 
+    def shared_entries(self, architecture: Architecture, name: str) -> Any:
+        """Those of the space, if it names any."""
+        named = getattr(self.base, "shared_entries", None)
+        return () if named is None else named(architecture, name)
+
     def format(self, architecture: Architecture) -> str:
         return str(self.base.format(architecture))
 
