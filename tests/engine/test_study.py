@@ -7,7 +7,7 @@ import math
 import pickle
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,22 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 LEAN = SAMOEADSettings(initial=6, surrogate="rbf", whole_space=100, pool=60, growth=0.5)
 OBJECTIVES = ["error", "params"]
 TIMES = {"seconds", "asked_at", "started", "finished", "told_seconds", "worker"}
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeats_are_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the studies of a test: their heartbeats would continue through the tests that follow."""
+    opened: list[nas.Study] = []
+    begin = nas.Study.__init__
+
+    def remembered(self: nas.Study, *given: Any, **more: Any) -> None:
+        begin(self, *given, **more)
+        opened.append(self)
+
+    monkeypatch.setattr(nas.Study, "__init__", remembered)
+    yield
+    for one in opened:
+        one.close()
 
 
 def study(out: Path | None = None, **changes: Any) -> nas.Study:
