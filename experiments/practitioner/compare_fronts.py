@@ -30,13 +30,19 @@ NAMES = {
     "full": "sa-moead, full trainings",
     "halving": "sa-moead, successive halving",
     "shared": "sa-moead, weight sharing",
+    "tuned": "sa-moead, weight sharing with tuned weights",
+    "delivered": "the same, weights as the search leaves them",
     "evolution": "regularized evolution",
     "tpe": "Optuna's TPE",
     "random": "random search",
     NONE: "MobileNets, no search",
 }
 COLOURS = dict(
-    zip(NAMES, ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#999999", "#000000"), strict=True)
+    zip(
+        NAMES,
+        ("#0072B2", "#56B4E9", "#009E73", "#8C564B", "#E69F00", "#D55E00", "#CC79A7", "#999999", "#000000"),
+        strict=True,
+    )
 )
 ERRORS = (30.0, 75.0)  # the box of the hypervolume, percent
 
@@ -59,14 +65,21 @@ SIZES = (
 )
 
 
-def points(searches: pd.DataFrame, finalists: pd.DataFrame, mobilenets: pd.DataFrame) -> pd.DataFrame:
-    """A row for each tested network of each search, with its `method` and `seed`; the MobileNets count once."""
+def points(
+    searches: pd.DataFrame, finalists: pd.DataFrame, mobilenets: pd.DataFrame, delivered: pd.DataFrame
+) -> pd.DataFrame:
+    """A row for each tested network of each search, with its `method` and `seed`; the MobileNets count once.
+
+    Those of `delivered` have the test errors of the weights that the search left, and the costs of `finalists`.
+    """
     tested = finalists.set_index("network")
     found = [
         tested.loc[json.loads(str(row.networks))].reset_index().assign(method=row.method, seed=row.seed)
         for row in searches.itertuples()
     ]
-    return pd.concat([*found, mobilenets.assign(method=NONE, seed=0)], ignore_index=True)
+    left = delivered[["network", "seed", "test_error"]].assign(method="delivered")
+    left = left.join(tested[["madds", "latency_ms"]], on="network")
+    return pd.concat([*found, left, mobilenets.assign(method=NONE, seed=0)], ignore_index=True)
 
 
 def volume(rows: pd.DataFrame, size: Size) -> float:
@@ -162,10 +175,12 @@ def main() -> None:
     parser.add_argument("--searched", type=Path, default=SEARCHED, help="folder of the searches' tables")
     args = parser.parse_args()
     searches = pd.read_csv(args.searched / "equal_compute.csv")
+    delivered = pd.read_csv(args.searched / "delivered.csv", dtype={"network": str})
     rows = points(
         searches[searches["minutes"] == args.minutes],
         pd.read_csv(args.searched / "finalists.csv", dtype={"network": str}),
         pd.read_csv(args.results / "mobilenets.csv", dtype={"network": str}),
+        delivered[delivered["minutes"] == args.minutes],
     )
     for size in SIZES:
         print("\n".join(table(rows, size)), end="\n\n")

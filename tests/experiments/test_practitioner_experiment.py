@@ -28,12 +28,15 @@ def rows() -> pd.DataFrame:
         columns=columns,
     )
     mobilenets = pd.DataFrame([("mobilenet_v2", 4e6, 0.5, 50.0)], columns=columns)
-    return compare_fronts.points(searches, tested, mobilenets)
+    delivered = pd.DataFrame([("b", 1, 3e6, 35.0)], columns=["network", "seed", "madds", "test_error"])
+    return compare_fronts.points(searches, tested, mobilenets, delivered)
 
 
 def test_every_search_has_its_tested_networks(rows: pd.DataFrame) -> None:
     found = rows.groupby("method")["test_error"].apply(list).to_dict()
-    assert found == {"full": [60.0, 40.0], "random": [55.0], "none": [50.0]}
+    assert found == {"full": [60.0, 40.0], "random": [55.0], "delivered": [35.0], "none": [50.0]}
+    (left,) = rows[rows["method"] == "delivered"].to_dict("records")
+    assert (left["madds"], left["latency_ms"]) == (3e6, 0.2)
 
 
 def test_the_lowest_error_at_a_size_is_that_of_networks_that_are_not_larger(rows: pd.DataFrame) -> None:
@@ -46,14 +49,14 @@ def test_the_lowest_error_at_a_size_is_that_of_networks_that_are_not_larger(rows
 def test_a_mobilenet_is_dominated_by_a_smaller_network_with_a_lower_error(rows: pd.DataFrame) -> None:
     for size in compare_fronts.SIZES:
         found = compare_fronts.dominated(rows, size).set_index("method")
-        assert found["dominated"].to_dict() == {"full": 1, "random": 0}
+        assert found["dominated"].to_dict() == {"full": 1, "random": 0, "delivered": 1}
         assert set(found["seeds"]) == {1}
 
 
 def test_the_table_and_the_figure_have_every_method_with_rows(rows: pd.DataFrame, tmp_path: Path) -> None:
     lines = compare_fronts.table(rows, compare_fronts.SIZES[0])
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]] == [
-        compare_fronts.NAMES[name] for name in ("full", "random", "none")
+        compare_fronts.NAMES[name] for name in ("full", "delivered", "random", "none")
     ]
     compare_fronts.draw(rows, tmp_path / "fronts.png")
     assert (tmp_path / "fronts.png").stat().st_size > 10_000
