@@ -1,9 +1,9 @@
 """How well supernets rank the networks of a pool, over the CPU minutes of their training: a table and a figure.
 
-    python experiments/weight_sharing/curve.py --pool resnets
+    python experiments/weight_sharing/curve.py --pool resnets [--epochs 9]
 
-Reads results/supernets_POOL.csv and the pool's recorded trainings; writes results/curve_POOL.csv and figures/curve_POOL.png. "Own" errors are the means of two
-trainings with different seeds, on the same validation images.
+Reads results/supernets_POOL.csv and the pool's recorded trainings, or with `--epochs` those of results/longer_POOL.csv (longer.py) with so many epochs. Writes
+results/curve_POOL.csv and curve_POOL.png (with `--epochs` curve_POOL_EPOCHS). "Own" errors are the means of trainings with different seeds, on the same validation images.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -28,7 +28,6 @@ RESULTS = HERE / "results"
 sys.path.insert(0, str(HERE.parent / "real_pool"))
 
 import pools  # noqa: E402
-import recorded  # noqa: E402
 from noise_ceiling import beside_costs  # noqa: E402
 
 from nas.core.records import FloatArray  # noqa: E402
@@ -41,29 +40,42 @@ ROUNDS = 1000  # samples of the networks with replacement
 
 @dataclass(frozen=True)
 class Own:
-    """Recorded trainings of the evaluated networks; arrays are (n, 2), a column for each seed."""
+    """Own trainings of n evaluated networks, with s seeds each."""
 
-    error: FloatArray  # percent
-    first: FloatArray  # after the first of three epochs
-    second: FloatArray
+    curves: FloatArray  # (n, s, epochs): the error after each epoch, percent
     costs: FloatArray  # (n, 2): multiply-adds and parameters
     seconds: float  # CPU seconds of one training, mean
-
-
-def own_of(name: str, indices: list[int]) -> Own:
-    """The recorded trainings of networks of a pool, by their indices in its list."""
-    path = pools.RESULTS / f"{name}.csv"
-    data = recorded.read(path)
-    places = {int(index): row for row, index in enumerate(data.table["index"])}
-    rows = [places[i] for i in indices]
-    raw = pd.read_csv(path)
-    return Own(
-        data.values["error"][rows],
-        data.values["error, epoch 1"][rows],
-        data.values["error, epoch 2"][rows],
-        data.table.iloc[rows][list(COSTS)].to_numpy(dtype=np.float64),
-        float(raw[raw["index"].isin(indices)]["cpu_seconds"].mean()),
+    short: FloatArray | None = (
+        None  # (n, 2): the errors of the pool's shorter trainings, where these are longer
     )
+    short_name: str = ""
+    short_seconds: float = math.nan
+
+    @property
+    def error(self) -> FloatArray:
+        """Errors at the end (n, s)."""
+        return self.curves[:, :, -1]
+
+
+def own_of(rows: pd.DataFrame, indices: list[int]) -> Own:
+    """The trainings in `rows`, a table of experiments/real_pool, of the networks with these indices; all have the same seeds."""
+    found = rows.set_index(["index", "seed"]).sort_index()
+    seeds = sorted(rows["seed"].unique())
+    curves = [[json.loads(found.loc[(i, seed), "curve_error"]) for seed in seeds] for i in indices]
+    costs = found.loc[[(i, seeds[0]) for i in indices], list(COSTS)].to_numpy(dtype=np.float64)
+    return Own(np.array(curves), costs, float(rows[rows["index"].isin(indices)]["cpu_seconds"].mean()))
+
+
+def longer_of(rows: pd.DataFrame, longer: pd.DataFrame, indices: list[int]) -> tuple[Own, list[int]]:
+    """The trainings in `longer` of those of the networks that have all its seeds, beside the shorter ones in `rows`; and their places in `indices`."""
+    seeds = longer["seed"].nunique()
+    whole = {int(i) for i, group in longer.groupby("index") if len(group) == seeds}
+    places = [place for place, i in enumerate(indices) if i in whole]
+    kept = [indices[place] for place in places]
+    short = own_of(rows, kept)
+    name = f"own error of a training of {short.curves.shape[2]} epochs"
+    found = replace(own_of(longer, kept), short=short.error, short_name=name, short_seconds=short.seconds)
+    return found, places
 
 
 def with_interval(statistic: Callable[[np.ndarray], float], n: int) -> tuple[float, float, float]:
@@ -128,24 +140,26 @@ def curve(table: pd.DataFrame, own: Own) -> pd.DataFrame:
     ):
         row = ranked(name, [values], own)
         rows.append({k: math.nan if k.startswith("partial") else v for k, v in row.items()})
-    for epoch, values in ((1, own.first), (2, own.second)):
+    epochs = own.curves.shape[2]
+    for epoch in sorted({1, round(epochs / 3), round(2 * epochs / 3)}):
+        errors = list(own.curves[:, :, epoch - 1].T)
+        seconds = own.seconds * epoch / epochs
         rows.append(
-            ranked(
-                f"own error after epoch {epoch} of 3",
-                list(values.T),
-                own,
-                seconds_a_network=own.seconds * epoch / 3,
-            )
+            ranked(f"own error after epoch {epoch} of {epochs}", errors, own, seconds_a_network=seconds)
         )
+    if own.short is not None:
+        rows.append(ranked(own.short_name, list(own.short.T), own, seconds_a_network=own.short_seconds))
     return pd.DataFrame(rows)
 
 
 def ceiling(own: Own) -> dict[str, float]:
-    """Tau and partial tau between the two seeds, and the highest that a predictor can have with their mean.
+    """Tau and partial tau between the two seeds, and the highest that a predictor can have with their mean; nothing with one seed.
 
     A predictor that knows the expected error correlates with the mean of two trainings by sqrt(2r / (1 + r)), where r is the
     correlation of two trainings; r follows from tau as for normal values, r = sin(pi tau / 2).
     """
+    if own.error.shape[1] != 2:
+        return {}
     a, b = own.error.T
     taus = {"tau": tau(a, b), "partial": partial_tau(a, b, own.costs)}
     highest = {f"highest_{name}": most_with_mean(value) for name, value in taus.items()}
@@ -201,7 +215,9 @@ def draw(table: pd.DataFrame, limits: dict[str, float], path: Path) -> None:
                 rows["cpu_minutes"], rows[f"{name}_low"], rows[f"{name}_high"], color=colour, alpha=0.15
             )
         for (_, row), style in zip(
-            table[table["epochs"].isna()].iterrows(), (":", "--", "-.", "-", (0, (6, 2))), strict=True
+            table[table["epochs"].isna()].iterrows(),
+            (":", "--", "-.", "-", (0, (6, 2)), (0, (1, 3)), (0, (3, 3))),
+            strict=False,
         ):
             if not math.isnan(row[name]):
                 ax.axhline(
@@ -211,7 +227,8 @@ def draw(table: pd.DataFrame, limits: dict[str, float], path: Path) -> None:
                     linewidth=1,
                     label=row["predictor"],
                 )
-        ax.axhline(limits[f"highest_{name}"], color="black", linewidth=1, label="highest possible")
+        if limits:
+            ax.axhline(limits[f"highest_{name}"], color="black", linewidth=1, label="highest possible")
         ax.set(xscale="log", xlabel="CPU minutes of the supernet's training", title=title)
         ticks = inherited["cpu_minutes"].unique()
         ax.set_xticks(ticks, [f"{minutes:.1f}" for minutes in ticks])
@@ -228,13 +245,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pool", choices=pools.POOLS, default="resnets")
+    parser.add_argument("--epochs", type=int, help="of the own trainings; default: those of the pool")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     trained = supernets(args.pool, args.results)
-    own = own_of(args.pool, trained["networks"].iloc[0].tolist())
+    rows, indices = pd.read_csv(pools.RESULTS / f"{args.pool}.csv"), trained["networks"].iloc[0].tolist()
+    name = f"curve_{args.pool}"
+    if args.epochs:
+        longer = pd.read_csv(args.results / f"longer_{args.pool}.csv")
+        own, places = longer_of(rows, longer[longer["epochs"] == args.epochs], indices)
+        trained = trained.assign(**{c: [values[places] for values in trained[c]] for c in ARRAYS})
+        name += f"_{args.epochs}"
+    else:
+        own = own_of(rows, indices)
     table, limits = curve(trained, own), ceiling(own)
-    table.round(4).to_csv(args.results / f"curve_{args.pool}.csv", index=False, lineterminator="\n")
-    draw(table, limits, args.results / f"curve_{args.pool}.png")
+    table.round(4).to_csv(args.results / f"{name}.csv", index=False, lineterminator="\n")
+    draw(table, limits, args.results / f"{name}.png")
     print("\n".join(markdown(table)))
     print(
         f"\n{len(own.error)} networks, own errors {own.error.mean(axis=1).min():.1f} to {own.error.mean(axis=1).max():.1f}%"

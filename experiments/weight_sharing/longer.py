@@ -3,8 +3,8 @@
     python experiments/weight_sharing/longer.py --pool muxnet --epochs 9 --networks 20 --part 0/2
 
 The networks are spread evenly over the 50 of supernets.py in the order of their multiply-adds. Appends a row for each training to results/longer_POOL.csv, with the
-columns of experiments/real_pool and `epochs`. A killed run continues; two processes take parts 0/2 and 1/2. `--compare` trains nothing and prints the taus of these errors with
-inherited ones, with those of the pool's short trainings, and with costs.
+columns of experiments/real_pool and `epochs`. A killed run continues; two processes take parts 0/2 and 1/2. `curve.py --epochs 9` compares these errors with inherited ones, with those
+of the pool's short trainings, and with costs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ import pool
 import pools
 import recorded
 
-from nas.sharing.agreement import tau
 from nas.training.evaluator import reproducible
 
 COLUMNS = ("epochs", *pool.COLUMNS)
@@ -45,25 +43,6 @@ def finished(path: Path) -> set[tuple[int, int, str]]:
         return {(int(r["epochs"]), int(r["index"]), r["seed"]) for r in rows}
 
 
-def compare(name: str, epochs: int, results: Path) -> pd.DataFrame:
-    """The tau of the errors after `epochs` epochs with each predictor: a row for each."""
-    rows = pd.read_csv(results / f"longer_{name}.csv")
-    longer = rows[rows["epochs"] == epochs].groupby("index").mean(numeric_only=True)
-    trained = recorded.read(pools.RESULTS / f"{name}.csv")
-    short = pd.Series(trained.values["error"].mean(axis=1), trained.table["index"])
-    predictors = {f"own error after {pool.RECIPES[name].epochs} epochs": short[longer.index]}
-    predictors |= {cost: -longer[cost] for cost in ("madds", "params")}
-    for row in pd.read_csv(results / f"supernets_{name}.csv").to_dict("records"):
-        for value in ("inherited_error", "inherited_loss"):
-            found = pd.Series(json.loads(row[value]), json.loads(row["networks"]))
-            predictors[f"{value}, {row['epochs']} epochs, seed {row['seed']}"] = found[longer.index]
-    error = longer["val_error"].to_numpy()
-    return pd.DataFrame(
-        [(text, len(longer), round(tau(values.to_numpy(), error), 2)) for text, values in predictors.items()],
-        columns=["predictor", "networks", "tau"],
-    )
-
-
 def main() -> None:
     """Train the networks whose rows are missing."""
     parser = argparse.ArgumentParser(
@@ -75,11 +54,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", choices=pool.SEEDS, default=["A"])
     parser.add_argument("--part", default="0/1", help="the number of this process and of all, such as 0/2")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--compare", action="store_true", help="print the taus, and train nothing")
     args = parser.parse_args()
-    if args.compare:
-        print(compare(args.pool, args.epochs, args.results).to_string(index=False))
-        return
     number, parts = map(int, args.part.split("/"))
     found = pools.pool_of(args.pool)
     recipe = dataclasses.replace(pool.RECIPES[args.pool], epochs=args.epochs)

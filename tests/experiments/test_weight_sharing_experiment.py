@@ -96,6 +96,23 @@ def test_the_curve_of_the_committed_rows(
     assert "| inherited loss |" in capsys.readouterr().out
 
 
+def test_longer_trainings_judge_the_networks_that_have_all_their_seeds() -> None:
+    def row(index: int, seed: str, errors: list[float]) -> dict[str, object]:
+        curve = {"curve_error": json.dumps(errors), "cpu_seconds": 10.0 * len(errors)}
+        return {"index": index, "seed": seed, "madds": 1e6 * index, "params": 1000, **curve}
+
+    short = pd.DataFrame([row(i, seed, [60.0 + i, 50.0 + i]) for i in (1, 2, 3) for seed in "AB"])
+    trained = [(1, "A", 20.0), (3, "B", 31.0), (2, "A", 25.0), (3, "A", 30.0), (1, "B", 22.0)]
+    longer = pd.DataFrame([row(i, seed, [70.0, 65.0, error]) for i, seed, error in trained])
+    own, places = curve.longer_of(short, longer, [3, 2, 1])
+    assert places == [0, 2]
+    assert own.error.tolist() == [[30.0, 31.0], [20.0, 22.0]]
+    assert own.costs[:, 0].tolist() == [3e6, 1e6]
+    assert own.short is not None
+    assert own.short.tolist() == [[53.0, 53.0], [51.0, 51.0]]
+    assert (own.seconds, own.short_seconds) == (30.0, 20.0)
+
+
 def test_overhead_leaves_out_the_first_evaluations_of_each_worker() -> None:
     history = pd.DataFrame(
         {
