@@ -12,7 +12,7 @@ from nas.core.records import FloatArray
 from nas.sharing.settings import LEAST
 
 CONFIDENCE = 0.9
-_ROWS_FOR_SQUARES = 25
+_ROWS_FOR_SQUARES = 10
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ def tau(x: FloatArray, y: FloatArray) -> float:
 
 
 def partial_tau(x: FloatArray, y: FloatArray, costs: FloatArray) -> float:
-    """Kendall's tau of what costs (n, q), at least 0, leave of x and y (n,): residuals of regressions on the logarithms of the costs.
+    """Kendall's tau of what costs (n, q), at least 0, leave of x and y (n,): residuals of regressions on the logarithms of the costs and, from ten rows, their squares.
 
-    Near 0 for columns that agree only because both follow the costs. Kendall's own partial tau (Biometrika 32, 1942) is not: with
+    Near 0 for columns that agree only because both follow the costs in a line or a parabola; what both have of another curve, such as a step, counts as agreement.
+    Kendall's own partial tau (Biometrika 32, 1942) is not: with
     costs that explain two thirds of the variance of both it is .13.
     """
     factors = _factors(np.log1p(costs), len(y))

@@ -194,8 +194,12 @@ def _is_earlier(found: Identity) -> bool:
 
 
 def _check_values(folder: Path, found: Identity, asked: Identity) -> None:
+    images = asked.get("images")
+    same_images = images is not None and found.get("images") == images  # whatever the spelling of their path
     for key, value in asked.items():
-        if key not in _CONTENT and found.get(key) != value:
+        if key in _CONTENT or (key == "data" and same_images):
+            continue
+        if found.get(key) != value:
             raise ConfigError(
                 f"{folder} holds a supernet of {_named(key)} {_shown(key, found.get(key), value)}; {REMEDY}"
             )

@@ -308,12 +308,12 @@ def rows_of_parts(network: nn.Module) -> dict[str, int]:
     return found
 
 
-def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
-    """Run a network in training mode on `images`; its own tensors on their device.
+def check_shareable(network: nn.Module, images: Tensor, classes: int, about: str) -> None:
+    """Run a network in training mode on `images` (n, channels, height, width); its own tensors on their device.
 
     Raises `ConfigError`, beginning with `about`, where a module with parameters or buffers runs twice, where a buffer of a
-    layer other than batch norm changes (its state would be that of another network), where the pass fails, or where a module has no
-    memory, since it is one of another network, built to find its shapes.
+    layer other than batch norm changes (its state would be that of another network), where the pass fails or does not give a tensor (n, classes), or where a
+    module has no memory, since it is one of another network, built to find its shapes.
     """
     modules = {
         path: m
@@ -331,7 +331,7 @@ def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
     hooks = [m.register_forward_pre_hook(_counting(runs, path)) for path, m in modules.items()]
     training = network.training
     try:
-        network.train()(images)
+        found = network.train()(images)
     except Exception as error:
         raise ConfigError(
             f"{about} fails for images of shape {tuple(images.shape)} in training mode: {error}"
@@ -340,6 +340,13 @@ def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
         network.train(training)
         for hook in hooks:
             hook.remove()
+    expected = (len(images), classes)
+    if not isinstance(found, Tensor) or tuple(found.shape) != expected:
+        given = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise ConfigError(
+            f"{about} gives {given} for {len(images)} images of {classes} classes: expected a tensor of shape {expected}, one output for each class "
+            "(build gets num_classes)"
+        )
     for path, module in modules.items():
         if runs[path] > 1:
             raise ConfigError(
@@ -351,6 +358,30 @@ def check_shareable(network: nn.Module, images: Tensor, about: str) -> None:
                 f"{about} has a layer with a state, {path or 'itself'!r} ({type(module).__name__}): weight sharing recalibrates batch "
                 "norm only; replace the layer"
             )
+
+
+def check_same_buffers(network: nn.Module, again: nn.Module, about: str) -> None:
+    """Raise `ConfigError`, beginning with `about`, unless two builds of one network have the same buffers; those of batch norm are recalibrated.
+
+    A network is built in each evaluation, so other values would be those of another function.
+    """
+    others = dict(again.named_buffers())
+    for path, module in network.named_modules():
+        if isinstance(module, _BatchNorm):
+            continue
+        for leaf, buffer in module.named_buffers(recurse=False):
+            name = f"{path}.{leaf}" if path else leaf
+            if name not in others or not _equal(buffer, others[name]):
+                raise ConfigError(
+                    f"{about} has random values in its buffer {name!r} ({type(module).__name__}), other ones each time that it is built: draw them "
+                    "with a torch.Generator of a fixed seed, or make the buffer a parameter"
+                )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    if one.shape == other.shape and one.is_floating_point() and other.is_floating_point():
+        return torch.allclose(one, other, equal_nan=True)
+    return torch.equal(one, other)
 
 
 def _counting(runs: dict[str, int], path: str) -> Callable[[nn.Module, Any], None]:

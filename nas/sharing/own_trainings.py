@@ -15,6 +15,7 @@ from nas.pareto.indicators import pareto_ranks
 from nas.pareto.subset import spread_subset
 from nas.sharing.agreement import Agreement, Measured, agreement
 from nas.sharing.settings import LEAST, FinalSettings, TrustSettings
+from nas.training.data.account import NOTICES
 
 _SHARE = 4  # at most one evaluation in four is of each kind
 _FEWEST = 3  # trainings at the end, however short the time is
@@ -56,6 +57,7 @@ class OwnTrainings:
         self._seconds: list[float] = []  # of own trainings
         self._limit = seconds  # of the search
         self._workers: set[str | None] = set()
+        self._told_unmeasured = False
         self.start = 0
 
     @property
@@ -120,6 +122,12 @@ class OwnTrainings:
         """The best by inherited values that are not trained yet; none where all candidates are trained."""
         if self.start:
             return []
+        if self._left and not self._unselected and not self._told_unmeasured:
+            self._told_unmeasured = True
+            NOTICES.warning(
+                "the trust in inherited errors is not measured: the search ends after %s, and measures it after %d (trust: {after: ...})",
+                *(counted(len(observed), "evaluation"), self.after),
+            )
         sound = [(a, values) for a, values in observed if np.isfinite(values).all()]
         if not sound:
             return []
@@ -172,6 +180,11 @@ class OwnTrainings:
         among = self._unselected if complete else None
         found, loss = self.measured("error", among), self.measured("loss", among)
         if found.networks < LEAST:
+            if complete:
+                NOTICES.warning(
+                    "the trust in inherited errors is not measured: %s for it succeeded, and %d are needed; the search goes on with inherited errors",
+                    *(counted(found.networks, "own training"), LEAST),
+                )
             return None
         return self._note(found, loss, self._decision(found, loss) if complete else "")
 

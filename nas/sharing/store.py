@@ -51,15 +51,16 @@ class Store:
         )
 
     def earlier(self, about: Identity, space: SearchSpace) -> dict[str, Any] | None:
-        """The checkpoint to continue from, if any.
+        """The checkpoint to continue from, if any; none is needed where the supernet is finished.
 
         Raises `ConfigError` for a supernet of something else, `DataError` for damaged files.
         """
-        if not (self.folder / CHECKPOINT).is_file():
+        begun = (self.folder / CHECKPOINT).is_file()
+        if not begun and not self.finished:
             return None
         found = read_about(self.folder)
         check_same(self.folder, found, about, space)
-        return weights.read(self.folder / CHECKPOINT)
+        return weights.read(self.folder / CHECKPOINT) if begun else None
 
     def check(self) -> None:
         """Check that a training can write here; change nothing. Raises `ConfigError`, and `ForeignFileError` for a file of others."""

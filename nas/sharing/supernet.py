@@ -99,7 +99,7 @@ def make_supernet(
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         images = torch.randn(_IMAGES, task.in_channels, *(task.image_size or _SIZE))
-        shared = allocate(layout, lambda a: build(space, task, a), images, checked)
+        shared = allocate(layout, lambda a: build(space, task, a), images, task.num_classes, checked)
     return Supernet(space, task, shared, extremes, limits)
 
 

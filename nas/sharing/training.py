@@ -101,11 +101,11 @@ def _train(
         announce(prepared.account)
     check_classes(prepared.spec())
     about = identity(space, data, recipe, prepared.spec(), settings)
-    state = store.earlier(about, space)
+    state, finished_earlier = store.earlier(about, space), store.finished
     process.wait()
-    if state is not None and process.first:
+    if process.first and (state is not None or finished_earlier):
         notice_changed_code(store.folder, read_about(store.folder), space)
-    if state is not None and store.finished:
+    if finished_earlier:
         finished = restored(store.folder, space, belonging(space, prepared.spec(), data))
         finished.shared.to(device)
         return finished

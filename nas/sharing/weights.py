@@ -10,7 +10,18 @@ from torch.func import functional_call
 
 from nas.core.errors import ConfigError
 from nas.core.records import Architecture
-from nas.sharing.layout import Layer, Layout, Places, check_shareable, layers_of, mismatch, needed, part, put
+from nas.sharing.layout import (
+    Layer,
+    Layout,
+    Places,
+    check_same_buffers,
+    check_shareable,
+    layers_of,
+    mismatch,
+    needed,
+    part,
+    put,
+)
 
 Build = Callable[[Architecture], nn.Module]
 
@@ -69,12 +80,13 @@ class Inherited(nn.Module):
 
 
 def allocate(
-    layout: Layout, build: Build, images: Tensor, checked: Iterable[Architecture] = ()
+    layout: Layout, build: Build, images: Tensor, classes: int, checked: Iterable[Architecture] = ()
 ) -> SharedWeights:
     """Shared tensors with the initial values of the layers, drawn from torch's global generator.
 
     The network with the most entries of a tensor gives the values of its slice; the rest is normal with their mean and
-    standard deviation. Each of these networks, and those `checked`, are checked in a forward pass of `images` (`check_shareable`). Raises `ConfigError`.
+    standard deviation. Each of these networks, and those `checked`, are checked in a forward pass of `images` (`check_shareable`), and for buffers with random
+    values. Raises `ConfigError`.
     """
     if not layout.slots:
         raise ConfigError(
@@ -87,8 +99,10 @@ def allocate(
 
     def run(architecture: Architecture) -> nn.Module:
         network = build(architecture)
-        text = layout.space.format(architecture)
-        check_shareable(network, images, f"space {layout.space.name!r}: the network {text!r}")
+        about = f"space {layout.space.name!r}: the network {layout.space.format(architecture)!r}"
+        check_shareable(network, images, classes, about)
+        with torch.random.fork_rng(devices=[]):
+            check_same_buffers(network, build(architecture), about)
         return network
 
     for architecture, names in witnesses.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,17 @@ def test_the_number_and_speed_of_the_workers_change_nothing() -> None:
         pd.testing.assert_frame_equal(without_times(other), without_times(whole))
 
 
+def test_a_search_that_ends_before_the_trust_is_measured_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    rule = OwnTrainings(EPOCHS, FINAL, TrustSettings(networks=10, after=1000), costs, seconds=60.0)
+    rng = np.random.default_rng(0)
+    observed = [(SPACE.sample(rng), np.array([90.0 - i, 10.0 + i])) for i in range(12)]
+    for _ in range(2):
+        assert rule.finish(observed, set())
+    assert [r.message for r in caplog.records] == [
+        "the trust in inherited errors is not measured: the search ends after 12 evaluations, and measures it after 1000 (trust: {after: ...})"
+    ]
+
+
 def test_a_finished_search_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
     first = search(tmp_path / "run").history
     more = search(tmp_path / "run", budget=180, resume=True).history
@@ -155,14 +167,15 @@ def test_the_surrogate_of_a_search_that_left_inherited_values_learns_own_ones() 
     found = nas.search(
         SPACE,
         ["error"],
-        evaluate=Sharing(good=False),
+        evaluate=Sharing(good=False, trust=TrustSettings(networks=10, after=30, threshold=0.9)),
         algorithm="sa-moead",
         algorithm_settings=QUICK_SETTINGS["sa-moead"],
-        budget=90,
+        budget=120,
         seed=1,
     )
     trained = own(found.history)["error"]
-    assert trained.iloc[-10:].mean() < trained.iloc[:10].mean() - trained.iloc[:10].std()
+    mean = 60.0 - (np.array(SPACE.cardinalities) - 1).sum() / 2  # of the space
+    assert trained.iloc[10:30].mean() < mean - 5.0
 
 
 def test_the_measurement_is_recorded_and_the_search_goes_on(tmp_path: Path) -> None:
@@ -239,13 +252,18 @@ def test_the_trainings_at_the_end_follow_from_the_time_with_which_the_run_began(
     assert len(own(history)) == (10 + 7 if later <= 300 else 10 + 7 + 7)
 
 
-def test_failed_trainings_are_no_measurement(tmp_path: Path) -> None:
+def test_failed_trainings_are_no_measurement(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = search(tmp_path / "run", evaluate=Sharing(failing=True), loop={"max_failures": 1.0})
     table, _ = load_run(tmp_path / "run")
     notes = [note.values for note in table.notes if note.kind == "sharing"]
     good = own(read_history(tmp_path / "run")[0]).query("status == 'ok'")
     assert len(own(found.history)) == 20
     assert all(note["networks"] <= len(good) for note in notes)
+    (said,) = [r.message for r in caplog.records if r.name == "nas.data"]
+    assert re.match(
+        r"the trust in inherited errors is not measured: \d own trainings for it succeeded, and 8 are needed",
+        said,
+    )
 
 
 @pytest.mark.parametrize("budget", [1, 4, 13, 24, 40])

@@ -25,6 +25,17 @@ def test_values_that_only_follow_the_costs_have_no_partial_agreement() -> None:
     assert np.mean([a.partial.low <= 0 <= a.partial.high for a in found]) > 0.75
 
 
+@pytest.mark.parametrize("n", [10, 20])
+def test_errors_that_follow_a_power_of_the_costs_have_no_partial_agreement(n: int) -> None:
+    rng, found = np.random.default_rng(0), []
+    madds = np.geomspace(1e4, 1e6, n)
+    for _ in range(60):
+        costs = np.column_stack([madds / 30 * np.exp(rng.normal(0, 0.3, n)), madds])
+        errors = 10 * (1e6 / madds) ** 0.3
+        found.append(partial_tau(1.3 * errors + rng.normal(size=n), errors + rng.normal(size=n), costs))
+    assert abs(np.mean(found)) < 0.12  # .6 with lines alone
+
+
 def test_what_both_know_beyond_the_costs_is_found() -> None:
     found = [agreement(*made(seed, 40, 2.0)) for seed in range(20)]
     assert np.mean([a.partial.low > 0 for a in found]) > 0.9

@@ -288,6 +288,26 @@ class Double(nn.Module):
         return self.end(self.linear(x.flatten(1).double()).float())
 
 
+class Projected(nn.Module):
+    """Its inputs pass a fixed matrix, random or of ones."""
+
+    def __init__(self, width: int, matrix: Callable[[int, int], torch.Tensor]) -> None:
+        super().__init__()
+        self.register_buffer("matrix", matrix(64, width))
+        self.end = nn.Linear(width, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.end(x.flatten(1) @ self.matrix)
+
+
+class Pair(nn.Linear):
+    """A layer that gives two outputs."""
+
+    def forward(self, x: torch.Tensor) -> Any:
+        found = super().forward(x.flatten(1))
+        return found, found
+
+
 @cache
 def reused(width: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Linear(width, 10))
@@ -304,6 +324,9 @@ REFUSED = {
     "float64": (built(lambda c: Double(c.width), width=nas.Choice(4, 8)), r"the parameter 'linear.weight' of type torch\.float64: weight sharing needs torch\.float32"),
     "reused": (built(lambda c: reused(c.width), width=nas.Choice(4, 8)), r"has a module of an earlier network, '1' \(Linear\): let build make new modules"),
     "instance norm": (built(normalised(lambda: nn.InstanceNorm2d(4, track_running_stats=True)), width=nas.Choice(4)), r"a layer with a state, '1' \(InstanceNorm2d\)"),
+    "random buffer": (built(lambda c: Projected(c.width, torch.randn), width=nas.Choice(4, 8)), r"random values in its buffer 'matrix' \(Projected\), other ones each time"),
+    "seven outputs": (built(lambda c: nn.Sequential(nn.Flatten(), nn.Linear(64, c.width), nn.Linear(c.width, 7)), width=nas.Choice(4, 8)), r"gives \(2, 7\) for 2 images of 10 classes: expected a tensor of shape \(2, 10\)"),
+    "two outputs": (built(lambda c: Pair(64, 10), width=nas.Choice(4)), "gives a tuple for 2 images of 10 classes"),
     "spectral norm": (built(spectral, width=nas.Choice(4)), "a layer with a state"),
 }  # fmt: skip
 
@@ -313,6 +336,11 @@ def test_networks_that_cannot_share_are_refused_by_name(reason: str) -> None:
     space, message = REFUSED[reason]
     with pytest.raises(ConfigError, match=message):
         make_supernet(space, DIGITS, seed=0, networks=8)
+
+
+def test_a_buffer_with_the_same_values_in_each_build_is_shareable() -> None:
+    space = built(lambda c: Projected(c.width, torch.ones), width=nas.Choice(4, 8))
+    assert set(make_supernet(space, DIGITS, seed=0, networks=8).shared.layers) == {"end.weight", "end.bias"}
 
 
 def test_the_user_names_the_tensors_of_layers_that_differ() -> None:

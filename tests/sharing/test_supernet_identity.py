@@ -274,6 +274,13 @@ def test_other_images_under_the_same_path_are_refused(tmp_path: Path, trained: P
     load_supernet(other, declared())  # whatever the images
 
 
+def test_the_same_images_are_accepted_under_another_description(tmp_path: Path, trained: Path) -> None:
+    assert load_supernet(changed(trained, tmp_path / "s", data="at another path"), declared(), data=Digits())
+    before = changed(trained, tmp_path / "earlier", data="at another path", images=None)
+    with pytest.raises(ConfigError, match="supernet of other data: 'at another path' there"):
+        load_supernet(before, declared(), data=Digits())
+
+
 # -- limits
 
 
