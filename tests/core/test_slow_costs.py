@@ -220,7 +220,7 @@ def test_repeated_draws_of_a_small_space_are_not_timed(now: list[float]) -> None
 
     for _ in range(20):
         known: set[Architecture] = set()
-        space = Caching((2,))
+        space = Caching((2, 2))
         assert cost_timing.seconds_of(space, space.cost) == pytest.approx(0.005)
 
 
