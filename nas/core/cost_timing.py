@@ -97,14 +97,11 @@ EXCLUDE = "exclude such architectures with space.forbid (in a SearchSpace by is_
 def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -> float:
     """Seconds of one call of `function`, the fastest of several architectures; of calls that fail where all do; 0 if timing fails."""
     rng = np.random.default_rng()  # other architectures each time, since a space may cache its costs
-    fastest, failed, seen = np.inf, np.inf, set[Architecture]()
+    fastest, failed = np.inf, np.inf
     try:
         with tries_at_most(10_000):
             for number in range(_TIMED):
                 architecture = space.canonical(space.sample(rng))
-                if architecture in seen:  # in a small space; its costs may be cached by now
-                    continue
-                seen.add(architecture)
                 start = time.perf_counter()
                 try:
                     function(architecture)

@@ -26,7 +26,6 @@ from nas.core.problem import Problem
 from nas.core.records import Architecture, Observation, Trial
 from nas.core.space import SearchSpace
 from nas.runs.history import read_history
-from nas.testing import ToySpace
 
 QUICK = QUICK_SETTINGS["sa-moead"]
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -209,19 +208,6 @@ def test_costs_that_the_space_caches_are_slow_in_its_second_problem_too(now: lis
 
     space = Caching()
     assert [problem_of(space).slow_costs for _ in range(3)] == [True, True, True]
-
-
-def test_repeated_draws_of_a_small_space_are_not_timed(now: list[float]) -> None:
-    class Caching(ToySpace):
-        def cost(self, architecture: Architecture) -> dict[str, float]:
-            now[0] += 0.0 if architecture in known else 0.005
-            known.add(architecture)
-            return super().cost(architecture)
-
-    for _ in range(20):
-        known: set[Architecture] = set()
-        space = Caching((2, 2))
-        assert cost_timing.seconds_of(space, space.cost) == pytest.approx(0.005)
 
 
 def test_the_estimate_is_exact_where_it_learned_and_close_elsewhere() -> None:
