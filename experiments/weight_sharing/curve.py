@@ -45,9 +45,7 @@ class Own:
     curves: FloatArray  # (n, s, epochs): the error after each epoch, percent
     costs: FloatArray  # (n, 2): multiply-adds and parameters
     seconds: float  # CPU seconds of one training, mean
-    short: FloatArray | None = (
-        None  # (n, 2): the errors of the pool's shorter trainings, where these are longer
-    )
+    short: FloatArray | None = None  # (n, 2): errors of the pool's trainings, where these are longer
     short_name: str = ""
     short_seconds: float = math.nan
 
