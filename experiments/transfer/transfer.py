@@ -4,7 +4,7 @@ From given weights, on a GPU:
     python experiments/transfer/transfer.py muxnet_m:muxnet_m.pt --target '{name: cifar10, path: FOLDER}' --out runs/transfer
 From weights trained here on another data set first, beside the same networks from scratch, small enough for a CPU:
     python experiments/transfer/transfer.py NETWORK NETWORK --source digits --scratch --target '{name: parquet, path: FILE}' \\
-        --set epochs=3 --set resolution=32 --out experiments/transfer/smoke
+        --set epochs=3 --set resolution=32 --out runs/transfer
 
 Networks are named as for `nas train`. Every training has its own folder under --runs and resumes
 from its last epoch; results.csv, results.md and transfer.png are written to --out.
