@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from nas.core.cost_timing import SLOW_S, CostFailed, Failing, Kept, seconds_of
+from nas.core.cost_timing import ALL_S, SLOW_S, CostFailed, Failing, Kept, seconds_of
 from nas.core.errors import ConfigError, NasError
 from nas.core.interrupts import is_interrupt
 from nas.core.objectives import Limit, Objective
@@ -32,6 +32,7 @@ class CheapValues:
     def __init__(self, space: SearchSpace, items: Sequence[Objective], limits: Sequence[Limit]) -> None:
         """`items` are bound to the space; `limits` are those on the items, others are ignored."""
         self._space = space
+        self._vectors = math.prod(map(int, space.cardinalities))
         self._named = space if isinstance(space, HasChoices) else None
         self.items = tuple(items)
         names = {o.name for o in items}
@@ -120,7 +121,7 @@ class CheapValues:
     @property
     def slow(self) -> bool:
         """Whether exact costs are so slow that proposals use estimates."""
-        return self.seconds > SLOW_S
+        return self.seconds > SLOW_S and self.seconds * self._vectors > ALL_S
 
     def excess(self, values: Mapping[str, float]) -> float:
         """Total violation of the cheap limits by the values of cheap objectives and quantities, by name."""

@@ -17,7 +17,8 @@ from nas.core.records import Architecture
 from nas.core.space import SearchSpace
 
 _LOG = logging.getLogger(__name__)
-SLOW_S = 1e-3  # seconds per architecture above which costs are estimated
+SLOW_S = 1e-3  # seconds per architecture above which costs are estimated,
+ALL_S = 1.0  # unless those of all vectors of genes take less than this
 KEPT = 50_000  # cached architectures; the oldest are dropped
 _TIMED = 5  # architectures to time; the fastest counts, since the first call may load a package
 
@@ -98,10 +99,14 @@ def seconds_of(space: SearchSpace, function: Callable[[Architecture], object]) -
     """Seconds of one call of `function`, the fastest of several architectures; of calls that fail where all do; 0 if timing fails."""
     rng = np.random.default_rng()  # other architectures each time, since a space may cache its costs
     fastest, failed = np.inf, np.inf
+    timed: set[Architecture] = set()
     try:
         with tries_at_most(10_000):
             for number in range(_TIMED):
                 architecture = space.canonical(space.sample(rng))
+                if architecture in timed:  # its costs may be cached
+                    continue
+                timed.add(architecture)
                 start = time.perf_counter()
                 try:
                     function(architecture)

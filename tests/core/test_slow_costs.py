@@ -47,6 +47,12 @@ class Costly(SearchSpace):
         return {"params": params, "madds": 7.0 * params + architecture.genes[0]}
 
 
+class Few(Costly):
+    """Four networks."""
+
+    cardinalities = (2, 2)
+
+
 def error_of(trial: Trial) -> dict[str, float]:
     genes = np.array(trial.architecture.genes, dtype=np.float64)
     return {"error": float(40.0 - genes.sum() * 0.5 + np.cos(genes).sum())}
@@ -264,6 +270,23 @@ def test_a_cost_of_seconds_is_timed_by_two_calls(monkeypatch: pytest.MonkeyPatch
     space = Costly()
     assert problem_of(space).cost_seconds == 1.0
     assert sum(space.calls.values()) == 2
+
+
+def test_no_architecture_is_timed_twice_since_a_space_may_cache_its_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(0.01 * i for i in range(100))
+    monkeypatch.setattr(cost_timing, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    asked: list[Architecture] = []
+    cost_timing.seconds_of(Few(), asked.append)
+    assert 1 < len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize(("space", "slow"), [(Costly(), True), (Few(), False)])
+def test_costs_that_take_a_second_for_the_whole_space_are_not_slow(space: SearchSpace, slow: bool) -> None:
+    problem = problem_of(space)
+    problem.set_cost_seconds(0.05)
+    assert problem.slow_costs is slow
 
 
 @pytest.mark.parametrize("name", ["moead", "sa-moead", "regularized-evolution", "random"])
